@@ -1,0 +1,236 @@
+r"""Classifying MNIST digits by logistic regression, trained by conjugate gradient.
+
+The model is that of `logistic_sgd`. Its parameters lie in one flat vector
+:math:`\theta`, because SciPy's nonlinear conjugate gradient minimises a function of a
+vector: the mean of :math:`-\log P(Y = y \mid x, \theta)` over the whole training set.
+The compiled function gives cost and gradient of one minibatch; their mean over the
+minibatches is what SciPy sees.
+
+The lesson is that of the Deep Learning Tutorials; the method is in J. Nocedal and
+S. J. Wright, Numerical Optimization, section 5.2 (Polak-Ribiere).
+"""
+
+import sys
+import time
+
+import numpy as np
+import pytensor
+import pytensor.tensor as T
+import scipy.optimize
+
+import logistic_sgd
+from logistic_sgd import load_data, shared_parameter
+from utils import backends, command_line, model_file
+from utils.recorder import Recorder
+from utils.training import (
+    TrainingResult,
+    TrainingState,
+    check_hyperparameters,
+    minibatch_counts,
+)
+
+
+class LogisticRegression(logistic_sgd.LogisticRegression):
+    """Multi-class logistic regression over one flat vector of parameters.
+
+    Parameters
+    ----------
+    input : symbolic matrix, ``(n, n_in)``, floatX
+        A minibatch of images.
+    n_in : int
+        Number of features (pixels) of an example.
+    n_out : int
+        Number of classes.
+
+    Attributes
+    ----------
+    theta : shared vector, ``(n_in * n_out + n_out,)``, floatX
+        All parameters, zeros at first: the rows of `W` one after another, then `b`.
+    W, b : symbolic, ``(n_in, n_out)`` and ``(n_out,)``
+        Views of `theta`.
+    params : list
+        ``[theta]``.
+    """
+
+    def __init__(self, input, n_in, n_out):
+        self.theta = shared_parameter(
+            np.zeros(n_in * n_out + n_out, dtype=pytensor.config.floatX), "theta"
+        )
+        self.W = self.theta[: n_in * n_out].reshape((n_in, n_out))
+        self.b = self.theta[n_in * n_out :]
+        self.params = [self.theta]
+        self._connect(input)
+
+
+def cg_optimization_mnist(
+    n_epochs=50,
+    mnist_pkl_gz="mnist.pkl.gz",
+    batch_size=600,
+    *,
+    model="best_model.pkl",
+    backend="auto",
+    recorder=None,
+):
+    """Train logistic regression by nonlinear conjugate gradient.
+
+    Parameters
+    ----------
+    n_epochs : int
+        The most iterations of conjugate gradient. Default 50.
+    mnist_pkl_gz : str or path
+        The dataset; see `logistic_sgd.load_data`.
+    batch_size : int or None
+        Examples in a minibatch. Default 600; None means 600, or 20 where a split holds
+        fewer than 600. The rest past the last full minibatch is left out.
+    model : str or path
+        Where the best model is saved, as a `logistic_sgd.LogisticRegression`. Default
+        ``best_model.pkl``.
+    backend : str
+        See `utils.backends.compilation_mode`. Default "auto".
+    recorder : utils.recorder.Recorder, optional
+        What the run reports to; the default prints the tutorial's lines only.
+
+    Returns
+    -------
+    utils.training.TrainingResult
+
+    Raises
+    ------
+    utils.training.HyperparameterError, utils.backends.BackendError
+        Before any data is read.
+    utils.datasets.DatasetError
+        See `logistic_sgd.load_data`.
+    """
+    check_hyperparameters(n_epochs, batch_size)
+    mode = backends.compilation_mode(backend)
+    recorder = recorder or Recorder()
+
+    recorder.say("... loading data")
+    splits = load_data(mnist_pkl_gz, notify=recorder.notice)
+    (train_set_x, train_set_y), (valid_set_x, valid_set_y), (test_set_x, test_set_y) = (
+        splits
+    )
+    batch_size, n_train_batches, n_valid_batches, n_test_batches = minibatch_counts(
+        [len(x.get_value(borrow=True)) for x, _ in splits], batch_size
+    )
+    n_in = train_set_x.get_value(borrow=True).shape[1]
+    n_out = int(train_set_y.get_value(borrow=True).max()) + 1
+
+    recorder.say("... building the model")
+    index = T.lscalar("index")  # which minibatch
+    x = T.matrix("x")  # its images, (batch_size, n_in)
+    y = T.ivector("y")  # their labels, (batch_size,)
+
+    classifier = LogisticRegression(input=x, n_in=n_in, n_out=n_out)
+    cost = classifier.negative_log_likelihood(y)
+
+    minibatch = slice(index * batch_size, (index + 1) * batch_size)
+    recorder.notice("... compiling (slow the first time, then kept for the next run)")
+    test_model = pytensor.function(
+        inputs=[index],
+        outputs=classifier.errors(y),
+        givens={x: test_set_x[minibatch], y: test_set_y[minibatch]},
+        mode=mode,
+    )
+    validate_model = pytensor.function(
+        inputs=[index],
+        outputs=classifier.errors(y),
+        givens={x: valid_set_x[minibatch], y: valid_set_y[minibatch]},
+        mode=mode,
+    )
+    # Cost and gradient share most of their graph, so one function computes both.
+    batch_cost_and_gradient = pytensor.function(
+        inputs=[index],
+        outputs=[cost, T.grad(cost, classifier.theta)],
+        givens={x: train_set_x[minibatch], y: train_set_y[minibatch]},
+        mode=mode,
+    )
+    backends.call_once(
+        [batch_cost_and_gradient, validate_model, test_model], 0, classifier.params
+    )
+
+    def set_theta(theta_value):
+        # SciPy always holds float64 and goes on using its array: theta gets a copy.
+        classifier.theta.set_value(
+            theta_value.astype(pytensor.config.floatX), borrow=True
+        )
+
+    def train_fn(theta_value):
+        """Cost and gradient at a point, as means over all minibatches, in float64."""
+        set_theta(theta_value)
+        train_loss, gradient = 0.0, np.zeros_like(theta_value)
+        for i in range(n_train_batches):
+            batch_cost, batch_gradient = batch_cost_and_gradient(i)
+            train_loss += float(batch_cost)
+            gradient += batch_gradient
+            recorder.minibatch(state, batch_cost)
+        return train_loss / n_train_batches, gradient / n_train_batches
+
+    # theta is seen by SciPy alone; the file holds the class with shared W and b.
+    best = logistic_sgd.LogisticRegression(input=x, n_in=n_in, n_out=n_out)
+
+    def callback(theta_value):
+        """After each iteration: the validation error, and the best model saved."""
+        set_theta(theta_value)
+        state.epoch += 1
+        this_validation_loss = np.mean(
+            [validate_model(i) for i in range(n_valid_batches)]
+        )
+        recorder.say(f"validation error {this_validation_loss * 100:f} %")
+        if state.is_new_best(this_validation_loss):
+            state.test_score = np.mean([test_model(i) for i in range(n_test_batches)])
+            theta = classifier.theta.get_value(borrow=True)
+            best.W.set_value(theta[: n_in * n_out].reshape(n_in, n_out))
+            best.b.set_value(theta[n_in * n_out :])
+            model_file.save(
+                best,
+                model,
+                {
+                    "dataset": str(mnist_pkl_gz),
+                    "trained_by": "conjugate gradient",
+                    "batch_size": int(batch_size),
+                    "epoch": state.epoch,
+                    "validation_error": float(this_validation_loss),
+                    "test_error": float(state.test_score),
+                },
+            )
+        recorder.validation(state, this_validation_loss)
+
+    recorder.say("... training the model")
+    recorder.say("Optimizing using scipy.optimize.fmin_cg...")
+    state = TrainingState()
+    recorder.start(None, unit="minibatch")
+    start_time = time.perf_counter()
+    # fmin_cg's algorithm; by this name one function may give cost and gradient.
+    scipy.optimize.minimize(
+        train_fn,
+        x0=np.zeros(n_in * n_out + n_out),
+        jac=True,
+        method="CG",
+        callback=callback,
+        options={"maxiter": n_epochs},
+    )
+    seconds = time.perf_counter() - start_time
+    recorder.close()
+    recorder.say(
+        "Optimization complete with best validation score of "
+        f"{state.best_validation_loss * 100:f} %, "
+        f"with test performance {state.test_score * 100:f} %"
+    )
+    command_line.print_run_time(__file__, seconds)
+    return TrainingResult.of(state, seconds)
+
+
+def main(arguments=None):
+    """Train from the command line; returns the exit status."""
+    parser = command_line.parser("logistic_cg.py", __doc__, n_epochs=50)
+
+    def run(options):
+        training = command_line.training_arguments(options)
+        cg_optimization_mnist(mnist_pkl_gz=training.pop("dataset"), **training)
+
+    return command_line.run(parser, run, arguments, floatX="float64")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

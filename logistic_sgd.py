@@ -1,0 +1,437 @@
+r"""Classifying MNIST digits by logistic regression, trained by minibatch SGD.
+
+Logistic regression is a linear classifier with probabilities. A weight matrix :math:`W`
+and a bias vector :math:`b` give each class a score, and softmax turns the scores of an
+image :math:`x` into probabilities:
+
+.. math::
+    P(Y = i \mid x, W, b) = \frac{e^{W_i x + b_i}}{\sum_j e^{W_j x + b_j}}
+
+The prediction is the most probable class. Training lowers the mean of
+:math:`-\log P(Y = y \mid x)` over minibatches of labelled images, by stochastic
+gradient descent. All of it is written as symbolic expressions; PyTensor differentiates
+and compiles them.
+
+The lesson is that of the Deep Learning Tutorials, "Classifying MNIST digits using
+Logistic Regression"; the method is in C. M. Bishop, Pattern Recognition and Machine
+Learning, section 4.3.4.
+"""
+
+import sys
+import time
+
+import numpy as np
+import pytensor
+import pytensor.tensor as T
+
+from utils import backends, command_line, datasets, model_file
+from utils.recorder import Recorder
+from utils.training import (
+    TrainingResult,
+    TrainingState,
+    check_hyperparameters,
+    minibatch_counts,
+)
+
+
+class LogisticRegression:
+    """Multi-class logistic regression.
+
+    Parameters
+    ----------
+    input : symbolic matrix, ``(n, n_in)``, floatX
+        A minibatch of images, or the output of another layer.
+    n_in : int
+        Number of features (pixels) of an example.
+    n_out : int
+        Number of classes.
+
+    Attributes
+    ----------
+    W, b : shared variables, ``(n_in, n_out)`` and ``(n_out,)``, floatX
+        The parameters, zeros at first.
+    p_y_given_x : symbolic matrix, ``(n, n_out)``
+        Probability of each class for each example.
+    y_pred : symbolic vector of int64, ``(n,)``
+        The most probable class of each example.
+    params : list
+        ``[W, b]``.
+    input : symbolic matrix
+        As given.
+    """
+
+    def __init__(self, input, n_in, n_out):
+        floatX = pytensor.config.floatX
+        self.W = shared_parameter(np.zeros((n_in, n_out), dtype=floatX), "W")
+        self.b = shared_parameter(np.zeros((n_out,), dtype=floatX), "b")
+        self.params = [self.W, self.b]
+        self._connect(input)
+
+    def _connect(self, input):
+        """Write down the predictions for `input` in terms of `W` and `b`."""
+        self.input = input
+        self.p_y_given_x = T.special.softmax(T.dot(input, self.W) + self.b, axis=1)
+        self.y_pred = T.argmax(self.p_y_given_x, axis=1)
+
+    def negative_log_likelihood(self, y):
+        r"""Mean negative log-likelihood of the right classes over a minibatch.
+
+        .. math::
+            -\frac{1}{n} \sum_{i=1}^{n} \log P(Y = y_i \mid x_i, W, b)
+
+        With the mean, unlike the sum, a good learning rate depends little on the size
+        of the minibatch.
+
+        Parameters
+        ----------
+        y : symbolic vector of integers, ``(n,)``
+            The right class of each example.
+
+        Returns
+        -------
+        symbolic scalar, floatX
+        """
+        # Row i, column y[i]: the log-probability that example i gives its right class.
+        return -T.mean(T.log(self.p_y_given_x)[T.arange(y.shape[0]), y])
+
+    def errors(self, y):
+        """Fraction of a minibatch that is classified wrongly (the zero-one loss).
+
+        Parameters
+        ----------
+        y : symbolic vector of integers, ``(n,)``
+            The right class of each example.
+
+        Returns
+        -------
+        symbolic scalar, float64
+
+        Raises
+        ------
+        TypeError
+            If `y` has another number of dimensions than the predictions.
+        NotImplementedError
+            If `y` is not of an integer type.
+        """
+        if y.ndim != self.y_pred.ndim:
+            raise TypeError(
+                f"y should have as many dimensions as y_pred: expected "
+                f"{self.y_pred.type}, found {y.type}."
+            )
+        if not y.dtype.startswith(("int", "uint")):
+            raise NotImplementedError(
+                f"Errors are counted against integer labels; y has dtype {y.dtype}. "
+                "Cast it, for example with T.cast(y, 'int32')."
+            )
+        return T.mean(T.neq(self.y_pred, y))
+
+    def __getstate__(self):
+        """Arrays and plain metadata; the graph is written down again on loading."""
+        return {
+            "W": self.W.get_value(),
+            "b": self.b.get_value(),
+            "metadata": getattr(self, "metadata", {}),
+        }
+
+    def __setstate__(self, state):
+        W, b = state["W"], state["b"]
+        self.W = shared_parameter(W, "W")
+        self.b = shared_parameter(b, "b")
+        self.params = [self.W, self.b]
+        self.metadata = state["metadata"]
+        self._connect(T.matrix("x", dtype=W.dtype))
+
+
+def shared_parameter(value, name):
+    """A shared variable whose shape the compiler may rely on."""
+    return pytensor.shared(value, name=name, borrow=True, shape=value.shape)
+
+
+def load_data(dataset, notify=None):
+    """Load a dataset into shared variables.
+
+    Parameters
+    ----------
+    dataset : str or path
+        ``mnist.pkl.gz``, ``digits``, or the path of a ``.pkl.gz``, of a folder of IDX
+        files or of an ``.npz``; see `utils.datasets.load`.
+    notify : callable, optional
+        Called with a line of text where loading takes a while (a download).
+
+    Returns
+    -------
+    list of three pairs
+        ``[(train_set_x, train_set_y), (valid_set_x, valid_set_y), (test_set_x,
+        test_set_y)]``: images as shared matrices ``(n, n_in)`` of floatX, labels as
+        shared vectors ``(n,)`` of int32. Both are symbolic, ready for ``givens``.
+
+    Raises
+    ------
+    utils.datasets.DatasetError
+        If the dataset is missing or not as expected.
+    """
+
+    def shared_dataset(x, y):
+        # In shared variables the whole split lies where the compiled functions run;
+        # a minibatch is then a slice there, not a copy at each call.
+        x = np.asarray(x, dtype=pytensor.config.floatX)
+        return pytensor.shared(x, borrow=True), pytensor.shared(y, borrow=True)
+
+    return [shared_dataset(x, y) for x, y in datasets.load(dataset, notify=notify)]
+
+
+def sgd_optimization_mnist(
+    learning_rate=0.13,
+    n_epochs=1000,
+    dataset="mnist.pkl.gz",
+    batch_size=600,
+    *,
+    model="best_model.pkl",
+    backend="auto",
+    recorder=None,
+):
+    """Train logistic regression by minibatch stochastic gradient descent.
+
+    Parameters
+    ----------
+    learning_rate : float
+        Step along the negative gradient. Default 0.13.
+    n_epochs : int
+        The most epochs to train; patience usually ends the run before. Default 1000.
+    dataset : str or path
+        See `load_data`.
+    batch_size : int or None
+        Examples in a minibatch. Default 600; None means 600, or 20 where a split holds
+        fewer than 600. The rest past the last full minibatch is left out.
+    model : str or path
+        Where the best model is saved. Default ``best_model.pkl``.
+    backend : str
+        See `utils.backends.compilation_mode`. Default "auto".
+    recorder : utils.recorder.Recorder, optional
+        What the run reports to; the default prints the tutorial's lines only.
+
+    Returns
+    -------
+    utils.training.TrainingResult
+
+    Raises
+    ------
+    utils.training.HyperparameterError, utils.backends.BackendError
+        Before any data is read.
+    utils.datasets.DatasetError
+        See `load_data`.
+    """
+    check_hyperparameters(n_epochs, batch_size, learning_rate)
+    mode = backends.compilation_mode(backend)
+    recorder = recorder or Recorder()
+
+    recorder.say("... loading data")
+    splits = load_data(dataset, notify=recorder.notice)
+    (train_set_x, train_set_y), (valid_set_x, valid_set_y), (test_set_x, test_set_y) = (
+        splits
+    )
+    batch_size, n_train_batches, n_valid_batches, n_test_batches = minibatch_counts(
+        [len(x.get_value(borrow=True)) for x, _ in splits], batch_size
+    )
+
+    recorder.say("... building the model")
+    index = T.lscalar("index")  # which minibatch
+    x = T.matrix("x")  # its images, (batch_size, n_in)
+    y = T.ivector("y")  # their labels, (batch_size,)
+
+    classifier = LogisticRegression(
+        input=x,
+        n_in=train_set_x.get_value(borrow=True).shape[1],
+        n_out=int(train_set_y.get_value(borrow=True).max()) + 1,
+    )
+    cost = classifier.negative_log_likelihood(y)
+
+    # The functions take only the index of a minibatch: givens puts the slice of the
+    # shared data in the place of x and y.
+    minibatch = slice(index * batch_size, (index + 1) * batch_size)
+    recorder.notice("... compiling (slow the first time, then kept for the next run)")
+    test_model = pytensor.function(
+        inputs=[index],
+        outputs=classifier.errors(y),
+        givens={x: test_set_x[minibatch], y: test_set_y[minibatch]},
+        mode=mode,
+    )
+    validate_model = pytensor.function(
+        inputs=[index],
+        outputs=classifier.errors(y),
+        givens={x: valid_set_x[minibatch], y: valid_set_y[minibatch]},
+        mode=mode,
+    )
+
+    # PyTensor derives the gradients; updates says what each call of train_model puts
+    # in the place of the old parameters.
+    g_W, g_b = T.grad(cost, [classifier.W, classifier.b])
+    step = T.constant(learning_rate, dtype=pytensor.config.floatX)
+    train_model = pytensor.function(
+        inputs=[index],
+        outputs=cost,
+        updates=[
+            (classifier.W, classifier.W - step * g_W),
+            (classifier.b, classifier.b - step * g_b),
+        ],
+        givens={x: train_set_x[minibatch], y: train_set_y[minibatch]},
+        mode=mode,
+    )
+    backends.call_once([train_model, validate_model, test_model], 0, classifier.params)
+
+    recorder.say("... training the model")
+    state = TrainingState()
+    # Validate once an epoch, or more often where patience could run out within one.
+    validation_frequency = min(n_train_batches, state.patience // 2)
+    done_looping = False
+    recorder.start(n_epochs * n_train_batches, unit="minibatch")
+    start_time = time.perf_counter()
+
+    while state.epoch < n_epochs and not done_looping:
+        state.epoch += 1
+        for minibatch_index in range(n_train_batches):
+            minibatch_avg_cost = train_model(minibatch_index)
+            state.iter = (state.epoch - 1) * n_train_batches + minibatch_index
+            recorder.minibatch(state, minibatch_avg_cost)
+
+            if (state.iter + 1) % validation_frequency == 0:
+                this_validation_loss = np.mean(
+                    [validate_model(i) for i in range(n_valid_batches)]
+                )
+                where = (
+                    f"epoch {state.epoch}, "
+                    f"minibatch {minibatch_index + 1}/{n_train_batches}"
+                )
+                recorder.say(
+                    f"{where}, validation error {this_validation_loss * 100:f} %"
+                )
+                if state.is_new_best(this_validation_loss):
+                    state.test_score = np.mean(
+                        [test_model(i) for i in range(n_test_batches)]
+                    )
+                    recorder.say(
+                        f"     {where}, "
+                        f"test error of best model {state.test_score * 100:f} %"
+                    )
+                    model_file.save(
+                        classifier,
+                        model,
+                        {
+                            "dataset": str(dataset),
+                            "trained_by": "minibatch SGD",
+                            "learning_rate": float(learning_rate),
+                            "batch_size": int(batch_size),
+                            "epoch": state.epoch,
+                            "validation_error": float(this_validation_loss),
+                            "test_error": float(state.test_score),
+                        },
+                    )
+                recorder.validation(state, this_validation_loss)
+
+            if state.out_of_patience:
+                done_looping = True
+                break
+
+    seconds = time.perf_counter() - start_time
+    recorder.close()
+    recorder.say(
+        "Optimization complete with best validation score of "
+        f"{state.best_validation_loss * 100:f} %,"
+        f"with test performance {state.test_score * 100:f} %"
+    )
+    recorder.say(
+        f"The code run for {state.epoch} epochs, "
+        f"with {state.epoch / seconds:f} epochs/sec"
+    )
+    command_line.print_run_time(__file__, seconds)
+    return TrainingResult.of(state, seconds)
+
+
+def predict(model="best_model.pkl", dataset=None, images=None, *, backend="auto"):
+    """Predict the labels of images with a saved model.
+
+    Parameters
+    ----------
+    model : str or path
+        The file that training saved. Default ``best_model.pkl``.
+    dataset : str or path, optional
+        Where `images` is not given, the first ten test examples of this dataset are
+        predicted. The default is ``digits`` for a model that was trained on ``digits``,
+        else ``mnist.pkl.gz``.
+    images : array_like, ``(n, n_in)``, optional
+        Images, scaled as the training images were (``byte / 256`` for MNIST).
+    backend : str
+        See `utils.backends.compilation_mode`. Default "auto".
+
+    Returns
+    -------
+    numpy.ndarray of int64, ``(n,)``
+        The predicted labels. Those of a dataset are printed as well.
+
+    Raises
+    ------
+    utils.model_file.ModelFileError
+        If the file is no model, or a model for examples of another size.
+    utils.datasets.DatasetError
+        See `load_data`.
+    """
+    classifier = model_file.load(model)
+    n_in = classifier.W.get_value(borrow=True).shape[0]
+    from_dataset = images is None
+    if from_dataset:
+        if dataset is None:
+            digits = classifier.metadata.get("dataset") == "digits"
+            dataset = "digits" if digits else "mnist.pkl.gz"
+        test_set_x, _ = datasets.load(dataset)[2]
+        images = test_set_x[:10]
+    images = np.asarray(images, dtype=classifier.W.dtype)
+    if images.ndim != 2 or images.shape[1] != n_in:
+        raise model_file.ModelFileError(
+            f"{model}: this model expects images of shape (n, {n_in}), found "
+            f"{images.shape}: name the dataset that it was trained on."
+        )
+    predict_model = pytensor.function(
+        inputs=[classifier.input],
+        outputs=classifier.y_pred,
+        mode=backends.compilation_mode(backend),
+    )
+    predicted_values = predict_model(images)
+    if from_dataset:
+        print("Predicted values for the first 10 examples in test set:")
+        print(predicted_values)
+    return predicted_values
+
+
+def main(arguments=None):
+    """Train from the command line, or predict; returns the exit status."""
+    parser = command_line.parser("logistic_sgd.py", __doc__, n_epochs=1000)
+    parser.add_argument(
+        "--learning-rate",
+        type=float,
+        default=0.13,
+        help="step along the negative gradient (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--predict",
+        action="store_true",
+        help="predict the first ten test examples with a saved model; trains nothing",
+    )
+
+    def run(options):
+        if options.predict:
+            predict(options.model, options.dataset, backend=options.backend)
+        else:
+            sgd_optimization_mnist(
+                learning_rate=options.learning_rate,
+                **command_line.training_arguments(options),
+            )
+
+    return command_line.run(parser, run, arguments, floatX="float32")
+
+
+if __name__ == "__main__":
+    # Through the imported module, so that the class which is pickled belongs to
+    # `logistic_sgd` and not to `__main__`.
+    from logistic_sgd import main as imported_main
+
+    sys.exit(imported_main())

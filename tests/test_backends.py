@@ -1,0 +1,75 @@
+"""Which Mode a backend's name stands for, and what is said where it cannot be had."""
+
+import numpy as np
+import pytensor
+import pytest
+from pytensor.link.numba.linker import NumbaLinker
+from pytensor.link.vm import VMLinker
+
+from utils import backends
+from utils.backends import BackendError, call_once, compilation_mode
+
+
+@pytest.fixture(autouse=True)
+def forget_the_compiler():
+    backends.c_compiler_error.cache_clear()
+    yield
+    backends.c_compiler_error.cache_clear()
+
+
+def test_auto_is_c_where_a_compiler_works():
+    if backends.c_compiler_error():
+        pytest.skip(f"needs a C++ compiler: {backends.c_compiler_error()}")
+    assert isinstance(compilation_mode("auto").linker, VMLinker)
+
+
+def test_auto_is_numba_without_a_compiler():
+    with pytensor.config.change_flags(cxx=""):
+        assert isinstance(compilation_mode("auto").linker, NumbaLinker)
+
+
+def test_auto_is_numba_where_the_compiler_fails(tmp_path):
+    compiler = tmp_path / "g++"
+    compiler.write_text("#!/bin/sh\necho 'fatal error: Python.h' >&2\nexit 1\n")
+    compiler.chmod(0o755)
+    with pytensor.config.change_flags(cxx=str(compiler)):
+        assert isinstance(compilation_mode("auto").linker, NumbaLinker)
+        with pytest.raises(BackendError, match="fatal error: Python.h.*numba"):
+            compilation_mode("c")
+
+
+def test_auto_yields_to_the_linker_of_the_flags():
+    with pytensor.config.change_flags(linker="vm"):
+        linker = compilation_mode("auto").linker
+    assert isinstance(linker, VMLinker)
+    assert not linker.use_cloop
+
+
+def test_auto_yields_to_the_mode_of_the_flags():
+    with pytensor.config.change_flags(mode="NUMBA"):
+        assert isinstance(compilation_mode("auto").linker, NumbaLinker)
+
+
+def test_c_without_a_compiler_says_what_to_install():
+    with pytensor.config.change_flags(cxx=""):
+        with pytest.raises(BackendError, match="apt install g\\+\\+"):
+            compilation_mode("c")
+
+
+def test_unknown_backend_names_those_there_are():
+    with pytest.raises(BackendError, match="'cuda' is not known.*auto, c, numba"):
+        compilation_mode("cuda")
+
+
+def test_call_once_leaves_parameters_as_they_were():
+    w = pytensor.shared(np.array([1.0, 2.0]), name="w")
+    calls = []
+    step = pytensor.function([], w.sum(), updates=[(w, w + 1)], mode="FAST_COMPILE")
+
+    def counted(i):
+        calls.append(i)
+        return step()
+
+    call_once([counted], 0, [w])
+    assert calls == [0]
+    np.testing.assert_array_equal(w.get_value(), [1.0, 2.0])

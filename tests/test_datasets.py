@@ -1,0 +1,367 @@
+import builtins
+import gzip
+import os
+import pickle
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from utils import datasets
+from utils.datasets import DatasetError, MnistUnavailableError, decoded_cache, load
+from utils.datasets import mnist as mnist_module
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def private_places(tmp_path, monkeypatch, request):
+    """The user's cache, data folder and current folder are not the tests'."""
+    if "mnist_folder" in request.fixturenames:
+        request.getfixturevalue("mnist_folder")
+    monkeypatch.setenv("LOGREG_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("LOGREG_DATA", raising=False)
+    monkeypatch.setattr(mnist_module, "_DATA", tmp_path / "data")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+
+def pairs(n=(6, 3, 2), width=4, dtype=np.float32):
+    return [
+        (
+            RNG.integers(0, 256, (size, width)).astype(dtype) / dtype(256),
+            np.arange(size) % 3,
+        )
+        for size in n
+    ]
+
+
+def write(path, splits):
+    raw = pickle.dumps(splits)
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(gzip.compress(raw, 1) if path.name.endswith("gz") else raw)
+    return path
+
+
+def changed(split, x=None, y=None):
+    """Three good splits but for the images or labels of one."""
+    splits = pairs()
+    old_x, old_y = splits[split]
+    splits[split] = (old_x if x is None else x, old_y if y is None else y)
+    return splits
+
+
+ONES = np.ones((6, 4), np.float32)
+NAN, INFINITE = ONES.copy(), ONES.copy()
+NAN[4, 1], INFINITE[5, 3] = np.nan, -np.inf
+BAD = {
+    "lengths": (changed(1, y=np.zeros(4, int)), "found 3 images and 4 labels"),
+    "widths": (changed(2, x=ONES[:2, :3]), "found 4, 4 and 3 pixels"),
+    "no_matrix": (changed(0, x=ONES[0]), "found shape \\(4,\\)"),
+    "float_labels": (
+        changed(0, y=np.zeros(6)),
+        "found shape \\(6,\\) of dtype float64",
+    ),
+    "bool_labels": (changed(0, y=np.zeros(6, bool)), "dtype bool"),
+    "one_hot": (changed(0, y=np.eye(6, dtype=int)), "argmax"),
+    "no_arrays": (changed(0, x="pixels"), "found str and ndarray"),
+    "label_above": (changed(2, y=np.array([0, 3])), "found 3 at example 1 of the test"),
+    "label_below": (changed(1, y=np.array([0, -1, 0])), "found -1 at example 1"),
+    "train_below": (changed(0, y=np.array([0, 1, 2, 0, -2, 1])), "found -2"),
+    "all_below": (changed(0, y=np.full(6, -1)), "found -1 as the largest"),
+    "huge_label": (changed(0, y=np.full(6, 2**40)), "found 1099511627776"),
+    "unsigned": (changed(0, y=np.full(6, 2**64 - 1, np.uint64)), "found 184467440737"),
+    "nan": (changed(0, x=NAN), "found nan at example 4, pixel 1 of the training"),
+    "infinite": (changed(0, x=INFINITE), "found -inf at example 5, pixel 3"),
+    "empty": (changed(1, ONES[:0], np.zeros(0, int)), "validation split.*is empty"),
+    "no_pixels": (changed(0, x=ONES[:, :0]), "training split.*is empty"),
+    "beyond_bytes": (changed(0, x=np.full((6, 4), 256)), "found 256 to 256"),
+    "below_bytes": (changed(0, x=np.full((6, 4), -1, np.int8)), "found -1 to -1"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_load_bad_splits(tmp_path, name):
+    splits, message = BAD[name]
+    path = write(tmp_path / "bad.pkl", splits)
+    with pytest.raises(DatasetError, match=message) as caught:
+        load(path)
+    assert isinstance(caught.value, ValueError) and str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_load_exact_floats_become_float32(tmp_path, dtype):
+    splits = pairs(dtype=dtype)
+    loaded = load(write(tmp_path / "a.pkl", splits))
+    for (x, y), (want_x, want_y) in zip(loaded, splits, strict=True):
+        np.testing.assert_array_equal(x, want_x)
+        np.testing.assert_array_equal(y, want_y)
+        assert (x.dtype, y.dtype) == (np.float32, np.int32)
+
+
+@pytest.mark.parametrize("value", [0.1, 1e300, 2.0**-200])
+def test_load_other_float64_is_kept(tmp_path, value):
+    splits = changed(2, x=np.full((2, 4), value))
+    loaded = load(write(tmp_path / "a.pkl", splits))
+    assert {x.dtype for x, _ in loaded} == {np.dtype(np.float64)}
+    np.testing.assert_array_equal(loaded[2][0], value)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int64, ">u2"])
+def test_load_whole_numbers_are_bytes(tmp_path, dtype):
+    pixels = np.array([[0, 1, 128, 255]] * 6).astype(dtype)
+    x = load(write(tmp_path / "a.pkl", changed(0, x=pixels)))[0][0]
+    np.testing.assert_array_equal(x[0], [0, 1 / 256, 0.5, 0.99609375])
+
+
+def test_load_bool_and_column_of_labels(tmp_path):
+    splits = changed(0, x=ONES > 0, y=np.arange(6).reshape(6, 1))
+    x, y = load(write(tmp_path / "a.pkl", splits))[0]
+    np.testing.assert_array_equal(x, 1.0)
+    np.testing.assert_array_equal(y, range(6))
+
+
+def test_load_digits():
+    sklearn = pytest.importorskip("sklearn.datasets")
+    want = sklearn.load_digits()
+    splits = load("digits")
+    assert [x.shape for x, _ in splits] == [(1197, 64), (300, 64), (300, 64)]
+    x, y = (np.concatenate(parts) for parts in zip(*splits, strict=True))
+    np.testing.assert_array_equal(x, want.data / 16)
+    np.testing.assert_array_equal(y, want.target)
+    assert (x.dtype, y.dtype, x.max()) == (np.float32, np.int32, 1.0)
+
+
+def test_load_digits_without_scikit_learn(monkeypatch):
+    real_import = builtins.__import__
+
+    def no_sklearn(name, *arguments, **keywords):
+        if name.startswith("sklearn"):
+            raise ImportError("No module named 'sklearn'")
+        return real_import(name, *arguments, **keywords)
+
+    monkeypatch.setattr(builtins, "__import__", no_sklearn)
+    with pytest.raises(DatasetError, match="pip install scikit-learn"):
+        load("digits")
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything"
+)
+def test_load_without_permission(tmp_path):
+    path = write(tmp_path / "a.pkl", pairs())
+    path.chmod(0)
+    with pytest.raises(DatasetError, match="no permission"):
+        load(path)
+
+
+def test_load_permission_error_has_its_message(tmp_path, monkeypatch):
+    path = write(tmp_path / "a.pkl", pairs())
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(builtins, "open", refuse)
+    with pytest.raises(DatasetError, match="no permission to read it"):
+        load(path)
+
+
+def write_idx(folder):
+    """The four IDX files, gzipped, of six images of one pixel and their labels."""
+    folder.mkdir()
+    for split in ("train", "t10k"):
+        images = struct.pack(">4I", 0x803, 6, 1, 1) + bytes(range(6))
+        labels = struct.pack(">2I", 0x801, 6) + bytes(range(6))
+        for name, raw in (("images-idx3", images), ("labels-idx1", labels)):
+            path = folder / f"{split}-{name}-ubyte.gz"
+            path.write_bytes(gzip.compress(raw))
+
+
+def test_find_mnist_in_order(tmp_path, monkeypatch):
+    elsewhere = tmp_path / "elsewhere"
+    monkeypatch.setenv("LOGREG_DATA", str(elsewhere))
+    write_idx(elsewhere)
+    assert Path(datasets.find_mnist(offline=True)) == elsewhere
+    for folder in ("elsewhere", "data", "here"):
+        path = write(tmp_path / folder / "mnist.pkl.gz", pairs())
+        assert Path(datasets.find_mnist(offline=True)) == path
+    assert load("mnist.pkl.gz")[0][0].shape == (6, 4)
+
+
+def test_find_mnist_in_cache(tmp_path):
+    (tmp_path / "cache").mkdir()
+    path = write(tmp_path / "cache" / "mnist" / "mnist.pkl.gz", pairs())
+    assert Path(datasets.find_mnist(offline=True)) == path
+
+
+def test_find_mnist_names_every_place(tmp_path, monkeypatch):
+    monkeypatch.setenv("LOGREG_DATA", str(tmp_path / "elsewhere"))
+    with pytest.raises(MnistUnavailableError, match="not downloaded") as caught:
+        load("mnist.pkl.gz", offline=True)
+    for place in ("here/mnist.pkl.gz", "data", "elsewhere", "cache"):
+        assert str(tmp_path / place) in str(caught.value)
+    assert isinstance(caught.value, DatasetError)
+
+
+def test_path_to_mnist_is_never_replaced(tmp_path):
+    write(tmp_path / "data" / "mnist.pkl.gz", pairs())
+    with pytest.raises(DatasetError, match="no such file") as caught:
+        load(str(tmp_path / "mnist.pkl.gz"))
+    assert not isinstance(caught.value, MnistUnavailableError)
+
+
+def test_find_mnist_without_home(monkeypatch):
+    monkeypatch.delenv("LOGREG_CACHE")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    with pytest.raises(MnistUnavailableError, match="set LOGREG_CACHE"):
+        datasets.find_mnist()
+
+
+@pytest.fixture
+def large(tmp_path):
+    """A gzipped dataset of more than a megabyte, which pays to be kept decoded."""
+    splits = pairs((1400, 100, 100), width=1000)
+    return write(tmp_path / "large.pkl.gz", splits), splits
+
+
+def entries(tmp_path):
+    return sorted((tmp_path / "cache" / "decoded").glob("*"))
+
+
+def assert_same(loaded, splits):
+    for (x, y), (want_x, want_y) in zip(loaded, splits, strict=True):
+        np.testing.assert_array_equal(x, want_x)
+        np.testing.assert_array_equal(y, want_y)
+        assert (x.dtype, y.dtype) == (np.float32, np.int32)
+
+
+def never(path):
+    raise AssertionError(f"{path} was decoded again")
+
+
+def test_decoded_cache_serves_the_second_load(tmp_path, large, monkeypatch):
+    path, splits = large
+    assert_same(load(path), splits)
+    assert len(entries(tmp_path)) == 1
+    monkeypatch.setattr(datasets.files, "_decode", never)
+    assert_same(load(path), splits)
+    # Whole 256ths are kept as bytes.
+    assert (entries(tmp_path)[0] / "0.npy").stat().st_size < 1.5e6
+
+
+def test_decoded_cache_keeps_other_floats(tmp_path, monkeypatch):
+    splits = [(RNG.random((n, 600), np.float32), np.zeros(n, int)) for n in (900, 2, 2)]
+    path = write(tmp_path / "a.pkl.gz", splits)
+    load(path)
+    monkeypatch.setattr(datasets.files, "_decode", never)
+    assert_same(load(path), splits)
+
+
+def test_decoded_cache_sees_a_changed_file(large):
+    path, _ = large
+    load(path)
+    splits = pairs((1400, 100, 100), width=1000)
+    write(path, splits)
+    assert_same(load(path), splits)
+
+
+def test_decoded_cache_leaves_small_and_plain_files(tmp_path):
+    load(write(tmp_path / "small.pkl.gz", pairs()))
+    load(write(tmp_path / "plain.pkl", pairs((1400, 100, 100), width=1000)))
+    assert entries(tmp_path) == []
+
+
+def damage(entry, name, change):
+    path = entry / name
+    path.write_bytes(change(path.read_bytes()))
+
+
+DAMAGE = {
+    "flipped_pixel": ("0.npy", lambda raw: raw[:-1] + bytes([raw[-1] ^ 1])),
+    "flipped_label": ("1.npy", lambda raw: raw[:-4] + b"\1" + raw[-3:]),
+    "cut_short": ("2.npy", lambda raw: raw[:-1]),
+    "header_only": ("2.npy", lambda raw: raw[:9]),
+    "false_shape": ("0.npy", lambda raw: raw.replace(b"(1400, ", b"(9999, ")),
+    "pickle": ("0.npy", lambda raw: pickle.dumps(os.system)),
+    "no_json": ("entry.json", lambda raw: b"{"),
+    "deep_json": ("entry.json", lambda raw: b"[" * 60_000),
+    "list": ("entry.json", lambda raw: b"[1]"),
+    "other_key": ("entry.json", lambda raw: raw.replace(b"large", b"other")),
+    "no_checksums": ("entry.json", lambda raw: raw.replace(b"crc32", b"other")),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_decoded_cache_is_not_trusted(tmp_path, large, monkeypatch, name):
+    path, splits = large
+    load(path)
+    damage(entries(tmp_path)[0], *DAMAGE[name])
+    assert_same(load(path), splits)
+    monkeypatch.setattr(datasets.files, "_decode", never)
+    assert_same(load(path), splits)
+
+
+def test_decoded_cache_folder_that_is_a_file(tmp_path, large):
+    path, splits = large
+    (tmp_path / "cache").write_bytes(b"")
+    assert_same(load(path), splits)
+    assert_same(load(path), splits)
+
+
+def test_decoded_cache_full_disk_leaves_nothing(tmp_path, large, monkeypatch):
+    path, splits = large
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(decoded_cache.np, "save", full)
+    assert_same(load(path), splits)
+    assert entries(tmp_path) == []
+
+
+def test_decoded_cache_keeps_the_last_used(tmp_path):
+    paths = []
+    for index in range(decoded_cache.MAX_ENTRIES + 2):
+        splits = pairs((1400, 2, 2), width=1000)
+        paths.append(write(tmp_path / f"{index}.pkl.gz", splits))
+        load(paths[-1])
+        for age, entry in enumerate(sorted(entries(tmp_path), key=os.path.getmtime)):
+            os.utime(entry, (1e9 + age, 1e9 + age))
+        load(paths[0])
+    assert len(entries(tmp_path)) == decoded_cache.MAX_ENTRIES
+    kept = [decoded_cache.load(decoded_cache.key([str(path)])) for path in paths]
+    assert [splits is not None for splits in kept] == [
+        True, False, False, True, True, True,
+    ]  # fmt: skip
+
+
+def test_load_imports_only_what_it_uses(tmp_path):
+    path = write(tmp_path / "a.pkl.gz", pairs())
+    program = (
+        "import sys; from utils import datasets; "
+        f"datasets.load({str(path)!r}); "
+        "print(sorted({'sklearn', 'pooch', 'requests', 'tqdm', 'zipfile', 'scipy', "
+        "'pytensor', 'matplotlib'} & set(sys.modules)))"
+    )
+    output = subprocess.run(
+        [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True
+    )
+    assert (output.stdout, output.stderr) == ("[]\n", "")
+
+
+def test_real_mnist_is_the_tutorials(mnist_folder, tmp_path):
+    with gzip.open(mnist_folder / "mnist.pkl.gz") as file:
+        want = pickle.load(file, encoding="latin1")
+    # Decoded, then from the decoded cache, then from the four IDX files.
+    for path in (mnist_folder / "mnist.pkl.gz",) * 2 + (mnist_folder,):
+        splits = load(path)
+        assert_same(splits, want)
+        assert [x.shape for x, _ in splits] == [(50000, 784), (10000, 784)] + [
+            (10000, 784)
+        ]
+        assert splits[0][0].max() == 0.99609375

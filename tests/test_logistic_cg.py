@@ -1,0 +1,150 @@
+"""Conjugate gradient over the flat theta, against SciPy on a NumPy cost."""
+
+import pickle
+
+import numpy as np
+import pytensor
+import pytensor.tensor as T
+import pytest
+import reference
+from scipy.optimize import check_grad, minimize
+
+import logistic_cg
+import logistic_sgd
+from logistic_cg import LogisticRegression, cg_optimization_mnist
+from logistic_sgd import predict
+from utils.backends import compilation_mode
+
+
+def test_classifier_views_theta():
+    with pytensor.config.change_flags(floatX="float64"):
+        classifier = LogisticRegression(T.dmatrix("x"), n_in=5, n_out=3)
+    assert classifier.params == [classifier.theta]
+    np.testing.assert_array_equal(classifier.theta.get_value(), np.zeros(18))
+    classifier.theta.set_value(np.arange(18.0))
+    views = [classifier.W, classifier.b]
+    W, b = pytensor.function([], views, mode=compilation_mode())()
+    np.testing.assert_array_equal(W, np.arange(15).reshape(5, 3))
+    np.testing.assert_array_equal(b, [15, 16, 17])
+
+
+def test_gradient_agrees_with_finite_differences():
+    rng = np.random.default_rng(5)
+    x_value = rng.normal(size=(8, 5))
+    y_value = rng.integers(0, 3, 8).astype("int32")
+    with pytensor.config.change_flags(floatX="float64"):
+        x, y = T.dmatrix("x"), T.ivector("y")
+        classifier = LogisticRegression(x, n_in=5, n_out=3)
+        cost = classifier.negative_log_likelihood(y)
+        function = pytensor.function(
+            [x, y], [cost, T.grad(cost, classifier.theta)], mode=compilation_mode()
+        )
+
+    def call(theta):
+        classifier.theta.set_value(theta)
+        return function(x_value, y_value)
+
+    theta = rng.normal(size=18)
+    difference = check_grad(lambda t: float(call(t)[0]), lambda t: call(t)[1], theta)
+    assert difference < 1e-6
+
+
+def numpy_conjugate_gradient(splits, n_iterations, batch_size):
+    """SciPy's conjugate gradient on a NumPy cost: theta after each iteration."""
+    (x, y), *_ = splits
+    n_batches = len(y) // batch_size
+
+    def cost_and_gradient(theta):
+        cost, gradient = 0.0, np.zeros_like(theta)
+        for i in range(n_batches):
+            batch = slice(i * batch_size, (i + 1) * batch_size)
+            batch_cost, g_W, g_b = reference.cost_and_gradients(
+                theta[:36].reshape(12, 3), theta[36:], x[batch], y[batch]
+            )
+            cost += batch_cost
+            gradient += np.concatenate([g_W.ravel(), g_b])
+        return cost / n_batches, gradient / n_batches
+
+    path = []
+    minimize(
+        cost_and_gradient,
+        np.zeros(39),
+        jac=True,
+        method="CG",
+        callback=lambda theta: path.append(theta.copy()),
+        options={"maxiter": n_iterations},
+    )
+    return path
+
+
+@pytest.mark.parametrize("floatX", ["float32", "float64"])
+@pytest.mark.filterwarnings("error")
+def test_training_takes_the_iterations_of_scipy(
+    floatX, tiny_npz, tiny_splits, tmp_path, capsys
+):
+    model = tmp_path / "model.pkl"
+    with pytensor.config.change_flags(floatX=floatX):
+        result = cg_optimization_mnist(5, tiny_npz, batch_size=10, model=model)
+
+    path = numpy_conjugate_gradient(tiny_splits, 5, 10)
+    parameters = [(theta[:36].reshape(12, 3), theta[36:]) for theta in path]
+    errors = [reference.error(*p, *tiny_splits[1]) for p in parameters]
+    best = int(np.argmin(errors))
+    test_error = reference.error(*parameters[best], *tiny_splits[2])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        "... loading data",
+        "... building the model",
+        "... training the model",
+        "Optimizing using scipy.optimize.fmin_cg...",
+        *(f"validation error {error * 100:f} %" for error in errors),
+        "Optimization complete with best validation score of "
+        f"{errors[best] * 100:f} %, with test performance {test_error * 100:f} %",
+    ]
+    assert (result.n_epochs, result.best_epoch) == (5, best + 1)
+
+    with open(model, "rb") as file:
+        saved = pickle.load(file)
+    assert type(saved) is logistic_sgd.LogisticRegression
+    assert saved.params == [saved.W, saved.b]
+    tolerance = 1e-9 if floatX == "float64" else 1e-3
+    np.testing.assert_allclose(
+        saved.W.get_value(), parameters[best][0], rtol=tolerance, atol=tolerance
+    )
+    np.testing.assert_allclose(
+        saved.b.get_value(), parameters[best][1], rtol=tolerance, atol=tolerance
+    )
+
+
+def test_predict_reads_what_conjugate_gradient_saved(tiny_npz, tiny_splits, tmp_path):
+    model = tmp_path / "model.pkl"
+    cg_optimization_mnist(4, tiny_npz, batch_size=10, model=model)
+    labels = predict(model, images=tiny_splits[0][0])
+    assert np.mean(labels != tiny_splits[0][1]) < 0.2
+
+
+def test_cost_and_gradient_are_one_call(tiny_npz, tmp_path, monkeypatch):
+    """As many sweeps over the minibatches as SciPy counts evaluations."""
+    evaluations = []
+    original = logistic_cg.scipy.optimize.minimize
+
+    def counting(*args, **kwargs):
+        result = original(*args, **kwargs)
+        evaluations.append((result.nfev, result.njev))
+        return result
+
+    class Counter(logistic_cg.Recorder):
+        calls = 0
+
+        def minibatch(self, state, cost):
+            self.calls += 1
+
+    monkeypatch.setattr(logistic_cg.scipy.optimize, "minimize", counting)
+    recorder = Counter()
+    cg_optimization_mnist(
+        3, tiny_npz, batch_size=10, model=tmp_path / "m.pkl", recorder=recorder
+    )
+    (nfev, njev), *_ = evaluations
+    assert nfev == njev
+    assert recorder.calls == nfev * 10

@@ -1,0 +1,187 @@
+"""best_model.pkl: what it holds, who can read it, and what is refused."""
+
+import os
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytensor
+import pytensor.tensor as T
+import pytest
+from conftest import REPOSITORY
+
+import logistic_sgd
+from logistic_sgd import LogisticRegression
+from utils import model_file
+from utils.model_file import ModelFileError
+
+
+@pytest.fixture
+def classifier():
+    with pytensor.config.change_flags(floatX="float32"):
+        classifier = LogisticRegression(T.matrix("x"), n_in=4, n_out=3)
+    classifier.W.set_value(np.arange(12, dtype="float32").reshape(4, 3))
+    classifier.b.set_value(np.array([1, 2, 3], dtype="float32"))
+    return classifier
+
+
+@pytest.fixture
+def saved(classifier, tmp_path):
+    path = tmp_path / "best_model.pkl"
+    model_file.save(classifier, path, {"dataset": "digits", "epoch": 2})
+    return path
+
+
+def test_load_gives_back_parameters_and_metadata(saved):
+    loaded = model_file.load(saved)
+    assert type(loaded) is LogisticRegression
+    np.testing.assert_array_equal(loaded.W.get_value(), np.arange(12).reshape(4, 3))
+    np.testing.assert_array_equal(loaded.b.get_value(), [1, 2, 3])
+    assert loaded.W.get_value().dtype == "float32"
+    expected = {
+        "n_in": 4,
+        "n_out": 3,
+        "floatX": "float32",
+        "dataset": "digits",
+        "epoch": 2,
+    }
+    assert expected.items() <= loaded.metadata.items()
+    assert loaded.metadata["versions"]["numpy"] == np.__version__
+
+
+def test_plain_pickle_reads_it_in_another_process_and_folder(saved, tmp_path):
+    program = (
+        "import pickle, sys\n"
+        "model = pickle.load(open(sys.argv[1], 'rb'))\n"
+        "print(model.input, model.y_pred.ndim, [p.get_value().sum() for p in"
+        " model.params])\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program, str(saved)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout == "x 1 [np.float32(66.0), np.float32(6.0)]\n"
+
+
+def test_file_names_arrays_and_one_class_only(saved):
+    names = []
+
+    class Spy(pickle.Unpickler):
+        def find_class(self, module, name):
+            names.append(f"{module}.{name}")
+            return super().find_class(module, name)
+
+    with open(saved, "rb") as file:
+        Spy(file).load()
+    assert names == [
+        "logistic_sgd.LogisticRegression",
+        "numpy._core.multiarray._reconstruct",
+        "numpy.ndarray",
+        "numpy.dtype",
+    ]
+
+
+def test_saved_from_a_second_definition_of_the_class(tmp_path):
+    """As in a console or by %run, where the class is __main__.LogisticRegression."""
+    path = tmp_path / "m.pkl"
+    program = (
+        "import sys, pathlib\n"
+        "exec(compile(pathlib.Path(sys.argv[1]).read_text().split('def main')[0],"
+        " sys.argv[1], 'exec'))\n"
+        "assert LogisticRegression.__module__ == '__main__'\n"
+        "model = LogisticRegression(T.matrix('x'), 2, 2)\n"
+        "model_file.save(model, sys.argv[2], {})\n"
+        "print(model_file.load(sys.argv[2]).W.get_value())\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program, logistic_sgd.__file__, str(path)],
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    assert b"__main__" not in path.read_bytes()
+    assert run.stdout == "[[0. 0.]\n [0. 0.]]\n"
+
+
+def test_save_to_a_missing_folder_leaves_nothing(classifier, tmp_path):
+    with pytest.raises(OSError):
+        model_file.save(classifier, tmp_path / "missing" / "m.pkl", {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_save_that_fails_keeps_the_old_file(classifier, saved, monkeypatch):
+    before = saved.read_bytes()
+
+    def full_disk(handle):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(model_file.os, "fsync", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        model_file.save(classifier, saved, {})
+    assert saved.read_bytes() == before
+    assert [path.name for path in saved.parent.iterdir()] == [saved.name]
+
+
+def test_load_missing_file_says_what_to_do(tmp_path):
+    with pytest.raises(ModelFileError, match="cannot be read .*python logistic_sgd.py"):
+        model_file.load(tmp_path / "missing.pkl")
+
+
+def test_load_refuses_other_globals_by_name(tmp_path):
+    marker = tmp_path / "executed"
+
+    class Hostile:
+        def __reduce__(self):
+            import os
+
+            return os.mkdir, (str(marker),)
+
+    path = tmp_path / "hostile.pkl"
+    path.write_bytes(pickle.dumps(Hostile()))
+    with pytest.raises(ModelFileError, match="mkdir"):
+        model_file.load(path)
+    assert not marker.exists()
+
+
+def test_load_truncated_anywhere(saved):
+    data = saved.read_bytes()
+    for length in range(len(data)):
+        saved.write_bytes(data[:length])
+        with pytest.raises(ModelFileError):
+            model_file.load(saved)
+
+
+def test_load_a_pickle_that_is_no_model(tmp_path):
+    path = tmp_path / "other.pkl"
+    path.write_bytes(pickle.dumps({"W": 1}))
+    with pytest.raises(ModelFileError, match="expected a saved LogisticRegression"):
+        model_file.load(path)
+
+
+GOOD_W, GOOD_b = np.zeros((4, 3), "float32"), np.zeros(3, "float32")
+
+
+@pytest.mark.parametrize(
+    "state, found",
+    [
+        ({"W": None, "b": GOOD_b, "metadata": {}}, "no arrays"),
+        ({"W": GOOD_W, "b": GOOD_b}, "no metadata"),
+        ({"W": GOOD_W, "b": np.zeros(4, "float32"), "metadata": {}}, r"\(4,\)"),
+        ({"W": np.zeros((4, 0)), "b": np.zeros(0), "metadata": {}}, r"\(4, 0\)"),
+        ({"W": GOOD_W.astype(int), "b": GOOD_b, "metadata": {}}, "int64"),
+        ({"W": GOOD_W, "b": GOOD_b + np.nan, "metadata": {}}, "NaN"),
+    ],
+)
+def test_load_checks_the_parameters(tmp_path, monkeypatch, state, found):
+    path = tmp_path / "m.pkl"
+    model = LogisticRegression.__new__(LogisticRegression)
+    with monkeypatch.context() as patch:
+        patch.setattr(LogisticRegression, "__getstate__", lambda self: state)
+        path.write_bytes(pickle.dumps(model, protocol=4))
+    with pytest.raises(ModelFileError, match=found):
+        model_file.load(path)

@@ -1,0 +1,1 @@
+"""What the two scripts stand on: data, backends, model file, training state."""

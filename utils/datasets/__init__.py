@@ -1,0 +1,68 @@
+"""A name or a path becomes three checked splits, (x, y) pairs of NumPy arrays."""
+
+import os
+
+from .errors import DatasetError, MnistUnavailableError, reading
+from .mnist import NAME as MNIST
+from .mnist import find_mnist
+from .splits import check, scale
+
+__all__ = ["DatasetError", "MnistUnavailableError", "find_mnist", "load"]
+
+DIGITS = "digits"
+
+
+def load(dataset, offline=False, notify=None):
+    """Load a dataset of images and their classes.
+
+    Parameters
+    ----------
+    dataset : str or os.PathLike
+        - ``digits``: the 1,797 handwritten digits, 8 x 8, that scikit-learn carries.
+          In file order 1,197 are for training, 300 for validation, 300 for test;
+          pixels (0 to 16) are divided by 16.
+        - ``mnist.pkl.gz``, without a folder: what `find_mnist` finds.
+        - The path of a ``.pkl.gz`` or ``.pkl`` file in the tutorials' layout: three
+          (images, labels) pairs, pickled by Python 2 or 3.
+        - The path of a folder of four IDX files, or of an ``.npz`` with ``x_train``,
+          ``y_train``, ``x_test`` and ``y_test``. The last 10,000 training images, or
+          the last sixth of fewer than 60,000, are validation.
+
+        What a file is, its first bytes tell, not its name.
+    offline : bool, default False
+        Do not download MNIST.
+    notify : callable, optional
+        Called with one-line messages, such as where a download comes from.
+
+    Returns
+    -------
+    list of three (x, y) pairs
+        Training, validation and test. x: C-contiguous ``(n, n_in)`` float32 (float64
+        where a file of float64 holds values that float32 does not); whole-number
+        pixels, 0 to 255, are divided by 256 as the tutorial does, floats are kept,
+        bool is 0 or 1. y: ``(n,)`` int32, from 0 to the largest training label.
+
+    Raises
+    ------
+    DatasetError
+        If there is no such dataset, or it is broken or unfit; the message names the
+        file, what was expected, what was found, and what to do.
+    MnistUnavailableError
+        A `DatasetError`: MNIST was asked for by its bare name and cannot be had.
+    """
+    try:
+        name = os.fsdecode(dataset)
+    except TypeError as error:
+        raise DatasetError(
+            f"expected the name or path of a dataset, found {type(dataset).__name__}"
+        ) from error
+    if name == MNIST:
+        name = find_mnist(offline, notify)
+    with reading(name):
+        if name == DIGITS:
+            from . import digits
+
+            return scale(check(digits.read(), name))
+        from . import files
+
+        return scale(files.read(name))

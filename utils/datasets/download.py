@@ -1,0 +1,195 @@
+"""Fetch MNIST's four files from the first mirror that has them whole."""
+
+import hashlib
+import os
+import sys
+import threading
+import time
+
+from .errors import DatasetError
+
+MIRRORS = (
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+)
+FILES = {  # name: (bytes, SHA-256)
+    "train-images-idx3-ubyte.gz": (
+        9912422,
+        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+    ),
+    "train-labels-idx1-ubyte.gz": (
+        28881,
+        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+    ),
+    "t10k-images-idx3-ubyte.gz": (
+        1648877,
+        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+    ),
+    "t10k-labels-idx1-ubyte.gz": (
+        4542,
+        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+    ),
+}
+PROBE_SECONDS = 8.0  # until a mirror must have answered
+STALL_SECONDS = 5.0  # the longest silence within a download
+SLOWEST = 20_000  # bytes per second, on average, once GRACE_SECONDS are over
+GRACE_SECONDS = 20.0
+
+
+def missing(folder):
+    """The names of those files that `folder` has not, or not with the right bytes."""
+    return [name for name in FILES if not _is_whole(os.path.join(folder, name), name)]
+
+
+def _is_whole(path, name):
+    size, sha256 = FILES[name]
+    try:
+        if os.path.getsize(path) != size:
+            return False
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    except OSError:
+        return False
+
+
+def fetch(folder, notify=None):
+    """Download the files that `folder` lacks.
+
+    The mirrors are first asked, all at once, for the smallest file: a machine whose
+    packets are dropped, or whose name server is silent, learns it in `PROBE_SECONDS`.
+    A file is written under a temporary name, and renamed once its SHA-256 is right. A
+    mirror that fails is not asked again.
+
+    Parameters
+    ----------
+    folder : str
+        Made if it is not there.
+    notify : callable, optional
+        Called with a line that names each mirror.
+
+    Returns
+    -------
+    str
+        `folder`, which has all files now.
+
+    Raises
+    ------
+    DatasetError
+        If no mirror gives a file, with each address and why; or if `folder` cannot be
+        written.
+    """
+    try:
+        os.makedirs(folder, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError("no permission to write there")
+    except OSError as error:
+        raise DatasetError(
+            f"the download folder {folder} cannot be written ({error}); set "
+            "LOGREG_CACHE to a folder that can"
+        ) from error
+    failures = []
+    mirrors = _probe(failures)
+    for name in missing(folder):
+        while mirrors:
+            if notify:
+                notify(f"downloading {name} from {mirrors[0]} to {folder}")
+            try:
+                _retrieve(mirrors[0] + name, folder, name)
+                break
+            # Whatever is wrong with one mirror, the next may be right.
+            except Exception as error:
+                failures.append((mirrors.pop(0) + name, error))
+        else:
+            reasons = "; ".join(f"{url}: {_reason(error)}" for url, error in failures)
+            raise DatasetError(f"it could not be downloaded ({reasons})")
+    return folder
+
+
+def _probe(failures):
+    """The mirrors that answer, in their order; the others are added to `failures`."""
+    name = min(FILES, key=lambda name: FILES[name][0])
+    answers = {}
+
+    def ask(mirror):
+        import requests
+
+        try:
+            with requests.get(
+                mirror + name, timeout=PROBE_SECONDS / 2, stream=True
+            ) as response:
+                response.raise_for_status()
+            answers[mirror] = None
+        except Exception as error:
+            answers[mirror] = error
+
+    # A thread that hangs in the resolver cannot be stopped, only left behind.
+    threads = [
+        threading.Thread(target=ask, args=(mirror,), daemon=True) for mirror in MIRRORS
+    ]
+    deadline = time.monotonic() + PROBE_SECONDS
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    silence = TimeoutError(f"no answer within {PROBE_SECONDS:g} s")
+    found = {mirror: answers.get(mirror, silence) for mirror in MIRRORS}
+    failures += [(mirror + name, error) for mirror, error in found.items() if error]
+    return [mirror for mirror, error in found.items() if error is None]
+
+
+def _retrieve(url, folder, name):
+    import pooch
+
+    pooch.get_logger().setLevel("WARNING")
+    pooch.retrieve(
+        url,
+        known_hash=f"sha256:{FILES[name][1]}",
+        fname=name,
+        path=folder,
+        downloader=_download,
+    )
+
+
+def _download(url, output_file, _pooch):
+    """Write what `url` gives to `output_file`: pooch's downloader, with limits."""
+    import requests
+    from tqdm import tqdm
+
+    name = url.rpartition("/")[2]
+    size = FILES[name][0]
+    deadline = time.monotonic() + GRACE_SECONDS + size / SLOWEST
+    hidden = sys.stderr is None or not sys.stderr.isatty()
+    received = 0
+    with (
+        # A server that inflates the .gz on the way would change the bytes.
+        requests.get(
+            url,
+            timeout=STALL_SECONDS,
+            stream=True,
+            headers={"Accept-Encoding": "identity"},
+        ) as response,
+        open(output_file, "wb") as file,
+        tqdm(
+            total=size, desc=name, unit="B", unit_scale=True, disable=hidden
+        ) as progress,
+    ):
+        response.raise_for_status()
+        for chunk in response.iter_content(2**16):
+            received += len(chunk)
+            if received > size:
+                raise ValueError(f"expected {size} bytes, found more")
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"slower than {SLOWEST} bytes per second")
+            file.write(chunk)
+            progress.update(len(chunk))
+    if received < size:
+        raise ValueError(f"expected {size} bytes, found {received}")
+
+
+def _reason(error):
+    """One line of an error, without the objects' addresses that urllib3 puts in."""
+    text = " ".join(str(error).split())
+    while getattr(error, "args", None) and isinstance(error.args[0], Exception):
+        error = error.args[0]
+        text = str(getattr(error, "reason", None) or error)
+    return text.rpartition(">: ")[2][:200] or type(error).__name__

@@ -1,0 +1,41 @@
+"""The errors that every bad dataset ends in."""
+
+import contextlib
+
+
+class DatasetError(ValueError):
+    """A dataset that cannot be found, read or used; the message says what to do."""
+
+
+class MnistUnavailableError(DatasetError):
+    """MNIST is not on this machine and cannot be downloaded."""
+
+
+@contextlib.contextmanager
+def reading(path):
+    """Turn whatever fails in the block into a `DatasetError` that names `path`."""
+    try:
+        yield
+    except DatasetError:
+        raise
+    except FileNotFoundError as error:
+        raise DatasetError(
+            f"{path}: expected a dataset, found no such file or folder. Check the "
+            "path, or name digits or mnist.pkl.gz."
+        ) from error
+    except PermissionError as error:
+        raise DatasetError(
+            f"{path}: expected a dataset, found no permission to read it. Change its "
+            "permissions or copy it."
+        ) from error
+    except MemoryError as error:
+        raise DatasetError(
+            f"{path}: more memory is needed than this machine has free. Use a smaller "
+            "dataset."
+        ) from error
+    # A broken or hostile file can fail in zlib, zipfile or NumPy in many ways.
+    except Exception as error:
+        raise DatasetError(
+            f"{path}: cannot be read as a dataset ({error or type(error).__name__}). "
+            "It may be cut short or damaged: get the file again."
+        ) from error

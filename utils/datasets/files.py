@@ -1,0 +1,83 @@
+"""Read a dataset from a path, whichever of the formats it is in."""
+
+import os
+
+from .. import array_pickle
+from . import decoded_cache, idx
+from .errors import DatasetError
+from .splits import NAMES, check, split_validation
+from .streams import describe, open_stream
+
+_ZIP_MAGICS = (b"PK\3\4", b"PK\5\6")
+_IDX_MAGICS = (b"\0\0\10\1", b"\0\0\10\3")
+
+
+def read(path):
+    """Read and check a dataset; a slow one from the decoded cache where it is there.
+
+    Parameters
+    ----------
+    path : str
+        A folder of IDX files, an .npz, or a pickle, gzipped or not.
+
+    Returns
+    -------
+    list of three (x, y) pairs
+        As `splits.check` gives them.
+
+    Raises
+    ------
+    Exception
+        If there is no such dataset or it is broken; `errors.reading` makes it a
+        `DatasetError`.
+    """
+    sources = idx.paths(path)[0] if os.path.isdir(path) else [path]
+    key = decoded_cache.key(sources)
+    if key:
+        splits = decoded_cache.load(key)
+        if splits:
+            return splits
+    splits = check(_decode(path), path)
+    # The file may have been replaced while it was read.
+    if key and key == decoded_cache.key(sources):
+        decoded_cache.store(key, splits)
+    return splits
+
+
+def _decode(path):
+    if os.path.isdir(path):
+        return split_validation(*idx.read(path))
+    stream, size = open_stream(path)
+    with stream:
+        head = stream.peek(256)[:256]
+        if head.startswith(_ZIP_MAGICS):
+            from . import npz
+
+            return split_validation(*npz.read(path))
+        if head.startswith(_IDX_MAGICS):
+            raise DatasetError(
+                f"{path}: expected a whole dataset, found one IDX file. Name the "
+                "folder that holds the four of them."
+            )
+        if path.endswith(".npz") or describe(head).startswith("a web page"):
+            raise DatasetError(f"{path}: expected a dataset, found {describe(head)}")
+        return _unpickle(path, stream, size)
+
+
+def _unpickle(path, stream, size):
+    try:
+        pairs = array_pickle.load(stream, size=size)
+    except array_pickle.ArrayPickleError as error:
+        raise DatasetError(
+            f"{path}: {error}. Get the file again from where you trust it."
+        ) from error
+    if not _is_sequence(pairs, 3) or not all(_is_sequence(pair, 2) for pair in pairs):
+        raise DatasetError(
+            f"{path}: expected three (images, labels) pairs, for {', '.join(NAMES)}, "
+            f"found a {type(pairs).__name__} of another layout."
+        )
+    return [tuple(pair) for pair in pairs]
+
+
+def _is_sequence(value, length):
+    return isinstance(value, (tuple, list)) and len(value) == length

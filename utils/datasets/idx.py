@@ -1,0 +1,110 @@
+"""Read a folder of IDX files, the format in which MNIST and its like are published.
+
+An IDX file is a magic number (its last bytes: element type, number of dimensions),
+the lengths of the dimensions as big-endian 32-bit integers, and the elements; see
+http://yann.lecun.com/exdb/mnist/.
+"""
+
+import math
+import os
+import struct
+
+import numpy as np
+
+from .errors import DatasetError, reading
+from .streams import open_stream, read_array
+
+FILES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+_MAGIC = {1: 0x0801, 3: 0x0803}  # number of dimensions of unsigned bytes: magic number
+
+
+def paths(folder):
+    """Find the four files of a folder, plain or gzipped.
+
+    Parameters
+    ----------
+    folder : str
+
+    Returns
+    -------
+    found : list of str
+        Paths of those there are, in the order of `FILES`; a plain file is taken
+        before a gzipped one. ``train-images.idx3-ubyte``, as some archives have it,
+        is found too.
+    missing : list of str
+        The names of those there are not.
+    """
+    found, missing = [], []
+    for name in FILES:
+        dotted = name.replace("-idx", ".idx")
+        for variant in (name, dotted, name + ".gz", dotted + ".gz"):
+            path = os.path.join(folder, variant)
+            if os.path.exists(path):
+                found.append(path)
+                break
+        else:
+            missing.append(name)
+    return found, missing
+
+
+def read(folder):
+    """Read the training and test sets of a folder.
+
+    Parameters
+    ----------
+    folder : str
+
+    Returns
+    -------
+    list of two (x, y) pairs
+        Training and test: images ``(n, rows * columns)`` and labels ``(n,)``, uint8.
+
+    Raises
+    ------
+    DatasetError
+        If a file is missing or broken.
+    """
+    found, missing = paths(folder)
+    if missing:
+        raise DatasetError(
+            f"{folder}: expected the four IDX files of a dataset, found no "
+            f"{', '.join(missing)} (nor with .gz). Name the folder that holds all four."
+        )
+    train_x, train_y, test_x, test_y = (
+        _read_file(path, dimensions)
+        for path, dimensions in zip(found, (3, 1, 3, 1), strict=True)
+    )
+    return [(train_x, train_y), (test_x, test_y)]
+
+
+def _read_file(path, dimensions):
+    with reading(path):
+        stream, size = open_stream(path)
+        with stream:
+            return _read_elements(path, stream, size, dimensions)
+
+
+def _read_elements(path, stream, size, dimensions):
+    length = 4 * (1 + dimensions)
+    header = stream.read(length)
+    if len(header) < length:
+        raise EOFError("the header is cut short")
+    magic, *shape = struct.unpack(f">{1 + dimensions}I", header)
+    if magic != _MAGIC[dimensions]:
+        raise DatasetError(
+            f"{path}: expected the magic number 0x{_MAGIC[dimensions]:08x} of "
+            f"{'images' if dimensions == 3 else 'labels'}, found 0x{magic:08x}. "
+            "Check that this file was not mixed up with another."
+        )
+    elements = read_array(stream, tuple(shape), np.dtype(np.uint8), size - length)
+    if stream.read(1):
+        raise DatasetError(
+            f"{path}: expected {elements.size} bytes of elements, as its header says, "
+            "found more. Get the file again."
+        )
+    return elements.reshape(shape[0], math.prod(shape[1:])) if shape[1:] else elements

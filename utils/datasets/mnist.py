@@ -1,0 +1,75 @@
+"""Find MNIST on this machine, or else fetch it."""
+
+import os
+from pathlib import Path
+
+from . import download, idx, user_cache
+from .errors import DatasetError, MnistUnavailableError
+
+NAME = "mnist.pkl.gz"
+_DATA = Path(__file__).resolve().parents[2] / "data"
+
+
+def find_mnist(offline=False, notify=None):
+    """Find what the bare name ``mnist.pkl.gz`` stands for.
+
+    It is looked for in the current folder, in ``data/`` beside the scripts, in the
+    folder that the environment variable ``LOGREG_DATA`` names, and in the user's
+    cache (see `user_cache.folder`); in the last three also as MNIST's four IDX files,
+    gzipped or not. Else those are downloaded into the user's cache.
+
+    Parameters
+    ----------
+    offline : bool, default False
+        Do not download.
+    notify : callable, optional
+        Called with lines that say what is being done.
+
+    Returns
+    -------
+    str
+        Path of the file, or of the folder of the four.
+
+    Raises
+    ------
+    MnistUnavailableError
+        If MNIST is not here and cannot be fetched; every place is named.
+    """
+    cache = user_cache.folder()
+    places = [_DATA, os.environ.get("LOGREG_DATA") or None]
+    tried = [os.path.abspath(NAME)]
+    if os.path.isfile(NAME):
+        return tried[0]
+    for place in filter(None, places):
+        found = _in_folder(os.path.expanduser(place))
+        if found:
+            return found
+        tried.append(os.path.abspath(place))
+    mnist = os.path.join(cache, "mnist") if cache else None
+    if mnist:
+        if os.path.isfile(os.path.join(mnist, NAME)):
+            return os.path.join(mnist, NAME)
+        if not download.missing(mnist):
+            return mnist
+        tried.append(mnist)
+    if offline:
+        reason = "it is not downloaded, as asked for"
+    elif mnist is None:
+        reason = "there is no home folder to download it to; set LOGREG_CACHE"
+    else:
+        try:
+            return download.fetch(mnist, notify)
+        except DatasetError as error:
+            reason = str(error)
+    raise MnistUnavailableError(
+        f"MNIST is not in {', '.join(map(str, tried))}, and {reason}. "
+        f"Put {NAME} or the four files {', '.join(idx.FILES)} (gzipped or not) in "
+        f"{_DATA}, or set LOGREG_DATA to the folder where they are."
+    )
+
+
+def _in_folder(folder):
+    path = os.path.join(folder, NAME)
+    if os.path.isfile(path):
+        return path
+    return None if idx.paths(folder)[1] else str(folder)

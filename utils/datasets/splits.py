@@ -1,0 +1,189 @@
+"""From the arrays of a file to three checked splits of scaled pixels and labels."""
+
+import numpy as np
+
+from .errors import DatasetError
+
+NAMES = ("training", "validation", "test")
+VALIDATION_SIZE = 10_000
+MAX_CLASSES = 2**20  # a label beyond it is a mistake, and would make W enormous
+
+
+def split_validation(training, test):
+    """Take the last training examples for validation.
+
+    They are 10,000, as in the tutorial, or the same sixth of fewer than 60,000.
+
+    Parameters
+    ----------
+    training, test : (x, y) pairs of arrays
+
+    Returns
+    -------
+    list of three (x, y) pairs
+        Training, validation, test; views of the arguments.
+    """
+    x, y = training
+    n_valid = min(VALIDATION_SIZE, len(x) // 6)
+    n_train = len(x) - n_valid
+    return [(x[:n_train], y[:n_train]), (x[n_train:], y[n_train:]), test]
+
+
+def flatten(x, y, name, where):
+    """One split's images as rows and labels as a vector, checked one by one.
+
+    Parameters
+    ----------
+    x, y : numpy.ndarray
+        Images ``(n, ...)`` of bytes, floats or bool; labels ``(n,)`` or ``(n, 1)``.
+    name, where : str
+        The split and the file, for messages.
+
+    Returns
+    -------
+    x : numpy.ndarray, ``(n, n_in)``
+    y : numpy.ndarray, ``(n,)``
+
+    Raises
+    ------
+    DatasetError
+        If the two are not images and labels of one split.
+    """
+    where = f"{where}: {name} split"
+    if not isinstance(x, np.ndarray) or not isinstance(y, np.ndarray):
+        raise DatasetError(
+            f"{where}: expected NumPy arrays of images and labels, found "
+            f"{type(x).__name__} and {type(y).__name__}."
+        )
+    if x.dtype.kind not in "biuf" or x.ndim < 2:
+        raise DatasetError(
+            f"{where}: expected numeric images of shape (n, pixels) or (n, rows, "
+            f"columns), found shape {x.shape} of dtype {x.dtype}."
+        )
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.dtype.kind not in "iu" or y.ndim != 1:
+        raise DatasetError(
+            f"{where}: expected integer labels of shape (n,), found shape {y.shape} of "
+            f"dtype {y.dtype}. Labels are class numbers from 0; of one-hot rows take "
+            "the argmax."
+        )
+    if len(x) != len(y):
+        raise DatasetError(
+            f"{where}: expected as many labels as images, found {len(x)} images and "
+            f"{len(y)} labels. Check that the two belong together."
+        )
+    if x.size == 0:
+        raise DatasetError(
+            f"{where}: expected at least one image of at least one pixel, found shape "
+            f"{x.shape}: the split is empty. Use a larger dataset."
+        )
+    return np.ascontiguousarray(x.reshape(len(x), -1)), y
+
+
+def check(splits, where):
+    """Check three splits, and bring images to rows and labels to int32.
+
+    Parameters
+    ----------
+    splits : list of three (x, y) pairs
+        As a reader gives them.
+    where : str
+        The file, for messages.
+
+    Returns
+    -------
+    list of three (x, y) pairs
+        x ``(n, n_in)``, uint8 where pixels are bytes, else bool or float; y ``(n,)``
+        int32.
+
+    Raises
+    ------
+    DatasetError
+        If the splits do not make one dataset.
+    """
+    splits = [
+        flatten(x, y, name, where) for name, (x, y) in zip(NAMES, splits, strict=True)
+    ]
+    widths = [x.shape[1] for x, _ in splits]
+    if len(set(widths)) > 1:
+        raise DatasetError(
+            f"{where}: expected images of one size in all splits, found {widths[0]}, "
+            f"{widths[1]} and {widths[2]} pixels in training, validation and test."
+        )
+    largest = int(splits[0][1].max())
+    if not 0 <= largest < MAX_CLASSES:
+        raise DatasetError(
+            f"{where}: expected labels from 0 to {MAX_CLASSES - 1} at most, found "
+            f"{largest} as the largest of the training split."
+        )
+    checked = []
+    for name, (x, y) in zip(NAMES, splits, strict=True):
+        outside = (y < 0) | (y > largest)
+        if outside.any():
+            raise DatasetError(
+                f"{where}: expected labels from 0 to {largest}, the largest of the "
+                f"training split, found {y[outside][0]} at example "
+                f"{int(outside.argmax())} of the {name} split."
+            )
+        checked.append((_bytes_or_floats(x, name, where), y.astype(np.int32)))
+    return checked
+
+
+def _bytes_or_floats(x, name, where):
+    if x.dtype.kind in "iu" and x.dtype != np.uint8:
+        low, high = x.min(), x.max()
+        if low < 0 or high > 255:
+            raise DatasetError(
+                f"{where}: expected whole-number pixels from 0 to 255, found {low} to "
+                f"{high} in the {name} split. Save them as bytes or as floats."
+            )
+        return x.astype(np.uint8)
+    if x.dtype.kind == "f":
+        finite = np.isfinite(x)
+        if not finite.all():
+            example, pixel = np.unravel_index(finite.argmin(), x.shape)
+            raise DatasetError(
+                f"{where}: expected finite pixels, found {x[example, pixel]} at "
+                f"example {example}, pixel {pixel} of the {name} split. Replace NaN "
+                "and infinite values before saving."
+            )
+    return x
+
+
+def scale(splits):
+    """Pixels as the tutorial has them: bytes divided by 256, other values kept.
+
+    Parameters
+    ----------
+    splits : list of three (x, y) pairs
+        As `check` gives them.
+
+    Returns
+    -------
+    list of three (x, y) pairs
+        x float32, or float64 where float32 cannot hold the values of a float64 file.
+    """
+    exact = all(_fits_float32(x) for x, _ in splits)
+    dtype = np.dtype(np.float32 if exact else np.float64)
+    return [
+        (
+            # 256 is a power of two: the product is the exact quotient.
+            np.multiply(x, dtype.type(1 / 256), dtype=dtype)
+            if x.dtype == np.uint8
+            else np.ascontiguousarray(x, dtype),
+            y,
+        )
+        for x, y in splits
+    ]
+
+
+def _fits_float32(x, rows=4096):
+    if x.dtype != np.float64:
+        return True
+    # A value beyond float32's range becomes infinite, which is the answer.
+    with np.errstate(over="ignore"):
+        return all(
+            np.array_equal(part.astype(np.float32), part)
+            for part in np.array_split(x, range(rows, len(x), rows))
+        )
