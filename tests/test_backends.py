@@ -1,5 +1,7 @@
 """Which Mode a backend's name stands for, and what is said where it cannot be had."""
 
+import sys
+
 import numpy as np
 import pytensor
 import pytest
@@ -57,8 +59,20 @@ def test_c_without_a_compiler_says_what_to_install():
 
 
 def test_unknown_backend_names_those_there_are():
-    with pytest.raises(BackendError, match="'cuda' is not known.*auto, c, numba"):
+    with pytest.raises(BackendError, match="'cuda' is not known.*auto, c, numba, jax"):
         compilation_mode("cuda")
+
+
+def test_pytorch_is_refused_with_the_reason():
+    with pytest.raises(BackendError, match="no Argmax.*host.*auto, c, numba, jax"):
+        compilation_mode("pytorch")
+
+
+def test_jax_missing_says_what_to_install(monkeypatch):
+    monkeypatch.delitem(sys.modules, "utils.jax_backend", raising=False)
+    monkeypatch.setitem(sys.modules, "jax", None)
+    with pytest.raises(BackendError, match=r"pip install -e '\.\[jax\]'"):
+        compilation_mode("jax")
 
 
 def test_call_once_leaves_parameters_as_they_were():

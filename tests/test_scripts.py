@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,12 @@ BACKENDS = [
         ),
     ),
     "numba",
+    pytest.param(
+        "jax",
+        marks=pytest.mark.skipif(
+            find_spec("jax") is None, reason="needs the extra `jax`"
+        ),
+    ),
 ]
 
 

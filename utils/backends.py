@@ -9,7 +9,7 @@ from pathlib import Path
 from pytensor import config
 from pytensor.compile.mode import get_mode
 
-BACKENDS = ("auto", "c", "numba")
+BACKENDS = ("auto", "c", "numba", "jax")
 
 
 class BackendError(ValueError):
@@ -47,9 +47,11 @@ def compilation_mode(backend="auto"):
 
     Parameters
     ----------
-    backend : {"auto", "c", "numba"}
+    backend : {"auto", "c", "numba", "jax"}
         "auto" (default) is the mode or linker that ``PYTENSOR_FLAGS`` (or
-        ``.pytensorrc``) names, else C where a C++ compiler works, else Numba.
+        ``.pytensorrc``) names, else C where a C++ compiler works, else Numba. "jax"
+        compiles through XLA for the GPU or TPU that JAX sees, else for the CPU, and
+        keeps shared variables there.
 
     Returns
     -------
@@ -58,8 +60,14 @@ def compilation_mode(backend="auto"):
     Raises
     ------
     BackendError
-        Where the backend is unknown, or C is asked for and no compiler works.
+        Where the backend is unknown or refused, or what it needs is not installed.
     """
+    if backend == "pytorch":
+        raise BackendError(
+            "Backend 'pytorch' is refused: PyTensor's PyTorch backend has no Argmax, "
+            "and copies every result, the parameters too, back to the host at each "
+            f"step. Choose one of {', '.join(BACKENDS)}."
+        )
     if backend not in BACKENDS:
         raise BackendError(
             f"Backend {backend!r} is not known: choose one of {', '.join(BACKENDS)}."
@@ -76,6 +84,8 @@ def compilation_mode(backend="auto"):
         )
     if backend == "numba":
         return get_mode("NUMBA")
+    if backend == "jax":
+        return _jax_mode()
     blas = config._config_var_dict["blas__ldflags"]
     if blas.is_default and not hasattr(blas, "val"):
         # Asked for a BLAS, PyTensor searches the disk for seconds, and warns where it
@@ -86,11 +96,24 @@ def compilation_mode(backend="auto"):
     return mode if config.blas__ldflags else mode.excluding("BlasOpt", "c_blas")
 
 
+def _jax_mode():
+    # JAX takes about a second to import: only who asks for it pays.
+    try:
+        from utils.jax_backend import jax_mode
+    except ImportError as error:
+        raise BackendError(
+            f"The JAX backend cannot be used: {error}. Install it with "
+            "`python -m pip install -e '.[jax]'` (for a GPU see JAX's own "
+            "installation page), or choose the backend c or numba."
+        ) from error
+    return jax_mode()
+
+
 def call_once(functions, index, params):
     """Call compiled functions once and leave the parameters as they were.
 
-    Numba compiles at the first call; made ahead of training, that call is not counted
-    as training time.
+    Numba and JAX compile at the first call; made ahead of training, that call is not
+    counted as training time.
 
     Parameters
     ----------

@@ -76,10 +76,10 @@ def parser(script, description, n_epochs):
     )
     add(
         "--backend",
-        choices=BACKENDS,
+        metavar="{" + ",".join(BACKENDS) + "}",
         default="auto",
         help="what the functions are compiled for (default: auto, which is C where a "
-        "C++ compiler works, else Numba)",
+        "C++ compiler works, else Numba; jax uses a GPU where JAX sees one)",
     )
     add(
         "--quiet",

@@ -1,0 +1,220 @@
+"""The JAX mode: numbers against NumPy, data on the device, types kept."""
+
+import copy
+import logging
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+from pytensor.tensor.special import softmax
+
+jax = pytest.importorskip("jax", reason="the JAX backend needs the extra `jax`")
+
+from utils import jax_backend  # noqa: E402
+from utils.backends import call_once  # noqa: E402
+
+N_ROWS, N_IN, N_OUT, BATCH = 53, 7, 4, 10
+LEARNING_RATE = 0.13
+TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
+
+
+@pytest.fixture(params=["float32", "float64"])
+def dtype(request):
+    with pytensor.config.change_flags(floatX=request.param):
+        yield request.param
+
+
+@pytest.fixture
+def examples(dtype):
+    rng = np.random.default_rng(4)
+    x = rng.random((N_ROWS, N_IN)).astype(dtype)
+    return x, rng.integers(0, N_OUT, N_ROWS).astype("int32")
+
+
+def rows_of(data, index):
+    return data[index * BATCH : (index + 1) * BATCH]
+
+
+def numpy_cost_and_gradients(W, b, x, y):
+    """The softmax regression of the textbook, in float64."""
+    logits = x.astype("float64") @ W + b
+    p = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    cost = -np.log(p[np.arange(len(y)), y]).mean()
+    p[np.arange(len(y)), y] -= 1
+    p /= len(y)
+    return cost, x.T.astype("float64") @ p, p.sum(axis=0)
+
+
+class Lesson:
+    """The tutorial's graph, its functions compiled for JAX with `givens`."""
+
+    def __init__(self, examples, mode=None):
+        mode = mode or jax_backend.jax_mode()
+        dtype = examples[0].dtype
+        index, x, y = pt.lscalar("index"), pt.matrix("x"), pt.ivector("y")
+        self.x, self.y = (pytensor.shared(array, borrow=True) for array in examples)
+        self.W = pytensor.shared(np.zeros((N_IN, N_OUT), dtype), shape=(N_IN, N_OUT))
+        self.b = pytensor.shared(np.zeros(N_OUT, dtype), shape=(N_OUT,))
+        p_y_given_x = softmax(pt.dot(x, self.W) + self.b, axis=1)
+        cost = -pt.mean(pt.log(p_y_given_x)[pt.arange(y.shape[0]), y])
+        errors = pt.mean(pt.neq(pt.argmax(p_y_given_x, axis=1), y))
+        g_W, g_b = pt.grad(cost, [self.W, self.b])
+        givens = {x: rows_of(self.x, index), y: rows_of(self.y, index)}
+        self.train = pytensor.function(
+            [index],
+            cost,
+            updates=[
+                (self.W, self.W - LEARNING_RATE * g_W),
+                (self.b, self.b - LEARNING_RATE * g_b),
+            ],
+            givens=givens,
+            mode=mode,
+        )
+        self.validate = pytensor.function([index], errors, givens=givens, mode=mode)
+
+    def stored(self):
+        return [v.container.storage[0] for v in (self.x, self.y, self.W, self.b)]
+
+
+@pytest.fixture
+def lesson(examples):
+    return Lesson(examples)
+
+
+def test_training_steps_match_numpy(lesson, examples, dtype):
+    W, b = np.zeros((N_IN, N_OUT)), np.zeros(N_OUT)
+    for index in [0, 3, 4, 1, 2, 0]:
+        x, y = (rows_of(array, index) for array in examples)
+        expected, g_W, g_b = numpy_cost_and_gradients(W, b, x, y)
+        W, b = W - LEARNING_RATE * g_W, b - LEARNING_RATE * g_b
+        np.testing.assert_allclose(lesson.train(index), expected, rtol=TOLERANCE[dtype])
+    tolerance = dict(rtol=0, atol=TOLERANCE[dtype])
+    np.testing.assert_allclose(lesson.W.get_value(), W, **tolerance)
+    np.testing.assert_allclose(lesson.b.get_value(), b, **tolerance)
+
+
+def test_parameters_keep_their_dtype(lesson, dtype):
+    costs = [lesson.train(0) for _ in range(3)]
+    assert {array.dtype for array in lesson.stored()[2:]} == {np.dtype(dtype)}
+    assert costs[-1].dtype == dtype
+
+
+def test_errors_match_numpy(lesson, examples):
+    x, y = examples
+    W = np.random.default_rng(5).normal(size=(N_IN, N_OUT))
+    lesson.W.set_value(W.astype(x.dtype))
+    wrong = np.argmax(x @ W.astype(x.dtype), axis=1) != y
+    for index in range(N_ROWS // BATCH):
+        assert lesson.validate(index) == pytest.approx(rows_of(wrong, index).mean())
+
+
+def test_flat_theta_cost_and_gradient_match_numpy(examples, dtype):
+    index, x, y = pt.lscalar("index"), pt.matrix("x"), pt.ivector("y")
+    data = [pytensor.shared(array) for array in examples]
+    n_weights = N_IN * N_OUT
+    theta = pytensor.shared(np.zeros(n_weights + N_OUT, dtype), shape=(32,))
+    W = theta[0:n_weights].reshape((N_IN, N_OUT))
+    p_y_given_x = softmax(pt.dot(x, W) + theta[n_weights:], axis=1)
+    cost = -pt.mean(pt.log(p_y_given_x)[pt.arange(y.shape[0]), y])
+    batch_cost = pytensor.function(
+        [index],
+        [cost, pt.grad(cost, theta)],
+        givens={x: rows_of(data[0], index), y: rows_of(data[1], index)},
+        mode=jax_backend.jax_mode(),
+    )
+    for seed in range(3):
+        value = np.random.default_rng(seed).normal(size=32).astype(dtype)
+        theta.set_value(value)
+        expected_cost, g_W, g_b = numpy_cost_and_gradients(
+            value[:n_weights].reshape(N_IN, N_OUT),
+            value[n_weights:],
+            *(rows_of(array, seed) for array in examples),
+        )
+        found_cost, found_gradient = batch_cost(seed)
+        tolerance = dict(rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
+        np.testing.assert_allclose(found_cost, expected_cost, **tolerance)
+        np.testing.assert_allclose(
+            found_gradient, np.append(g_W.ravel(), g_b), **tolerance
+        )
+
+
+def test_shared_variables_stay_on_the_device(lesson):
+    assert all(isinstance(array, jax.Array) for array in lesson.stored())
+    before = lesson.stored()
+    lesson.train(0)
+    lesson.validate(1)
+    after = lesson.stored()
+    assert all(isinstance(array, jax.Array) for array in after)
+    assert [a is b for a, b in zip(after, before, strict=True)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_get_value_is_numpy_and_a_copy(lesson):
+    lesson.train(0)
+    value = lesson.W.get_value()
+    assert type(value) is np.ndarray
+    before = value.copy()
+    value += 1
+    np.testing.assert_array_equal(lesson.W.get_value(), before)
+
+
+def test_set_value_moves_to_the_device_and_is_checked(lesson, dtype):
+    lesson.b.set_value(np.arange(N_OUT, dtype=dtype))
+    assert isinstance(lesson.b.container.storage[0], jax.Array)
+    np.testing.assert_array_equal(lesson.b.get_value(), np.arange(N_OUT))
+    with pytest.raises(TypeError):
+        lesson.b.set_value(np.zeros((2, 2), dtype))
+
+
+def test_deepcopy_is_independent(lesson):
+    twin = copy.deepcopy(lesson.W)
+    lesson.train(0)
+    assert not twin.get_value().any()
+    assert lesson.W.get_value().any()
+
+
+@pytest.mark.parametrize("index", [-1, -2, N_ROWS // BATCH, 10**12])
+def test_minibatch_outside_the_data_is_an_index_error(lesson, index):
+    first = index * BATCH
+    with pytest.raises(IndexError, match=f"rows {first} to {first + BATCH - 1}, .*53"):
+        lesson.train(index)
+    assert not lesson.W.get_value().any()
+
+
+def test_one_call_compiles_and_changes_nothing(lesson, caplog):
+    with caplog.at_level(logging.WARNING), jax.log_compiles():
+        call_once([lesson.train], 0, [lesson.W, lesson.b])
+        assert "typed" in caplog.text
+        caplog.clear()
+        assert not lesson.W.get_value().any()
+        for index in range(3):
+            lesson.train(index)
+        lesson.W.set_value(lesson.W.get_value())
+        lesson.train(0)
+        assert "typed" not in caplog.text
+
+
+def test_products_are_asked_for_in_full_precision(lesson):
+    inputs = [np.int64(0), *lesson.stored()]
+    values = {value.shape: value for value in inputs}
+    ordered = [values[v.value.shape] for v in lesson.train.input_storage[1:]]
+    lowered = lesson.train.vm.jit_fn.__wrapped__.lower(inputs[0], *ordered)
+    products = [
+        line for line in lowered.as_text().splitlines() if "dot_general" in line
+    ]
+    assert len(products) == 2
+    assert all("HIGHEST, HIGHEST" in line for line in products)
+
+
+def test_results_have_the_declared_dtype():
+    # PyTensor's translation of a float32 product gives float64.
+    x = pt.vector(dtype="float32")
+    function = pytensor.function([x], [x.prod(), x * 2], mode=jax_backend.jax_mode())
+    product, double = function(np.array([2, 3, 4], "float32"))
+    assert (product, product.dtype, double.dtype) == (24, "float32", "float32")
