@@ -8,21 +8,21 @@ import pytest
 from pytensor.link.numba.linker import NumbaLinker
 from pytensor.link.vm import VMLinker
 
-from utils import backends
-from utils.backends import BackendError, call_once, compilation_mode
+from utils import c_compiler
+from utils.backends import BackendError, OneModuleLinker, call_once, compilation_mode
 
 
 @pytest.fixture(autouse=True)
 def forget_the_compiler():
-    backends.c_compiler_error.cache_clear()
+    c_compiler.find.cache_clear()
     yield
-    backends.c_compiler_error.cache_clear()
+    c_compiler.find.cache_clear()
 
 
 def test_auto_is_c_where_a_compiler_works():
-    if backends.c_compiler_error():
-        pytest.skip(f"needs a C++ compiler: {backends.c_compiler_error()}")
-    assert isinstance(compilation_mode("auto").linker, VMLinker)
+    if c_compiler.find().error:
+        pytest.skip(f"needs a C++ compiler: {c_compiler.find().error}")
+    assert isinstance(compilation_mode("auto").linker, OneModuleLinker)
 
 
 def test_auto_is_numba_without_a_compiler():

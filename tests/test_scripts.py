@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY
 
-from utils.backends import c_compiler_error
+from utils import c_compiler
 
 PUBLISHED = Path(__file__).parent / "published"
 BACKENDS = [
     pytest.param(
         "c",
         marks=pytest.mark.skipif(
-            bool(c_compiler_error()),
-            reason=f"needs a C++ compiler: {c_compiler_error()}",
+            bool(c_compiler.find().error),
+            reason=f"needs a C++ compiler: {c_compiler.find().error}",
         ),
     ),
     "numba",

@@ -1,13 +1,13 @@
 """A backend's name -> the PyTensor Mode that compiles for it."""
 
-import subprocess
-import sysconfig
-import tempfile
-from functools import cache
-from pathlib import Path
-
+import utils.fusion  # noqa: F401  registers its rewrites
 from pytensor import config
-from pytensor.compile.mode import get_mode
+from pytensor.compile.mode import Mode, get_mode
+from pytensor.graph.utils import MethodNotDefined
+from pytensor.link.c.basic import CLinker
+from pytensor.link.vm import VMLinker
+
+from utils import c_compiler
 
 BACKENDS = ("auto", "c", "numba", "jax")
 
@@ -16,30 +16,46 @@ class BackendError(ValueError):
     """A backend that does not exist, or that this machine cannot run."""
 
 
-@cache
-def c_compiler_error():
-    """Why PyTensor cannot compile C here; an empty string where it can.
+class OneModuleLinker(CLinker):
+    """Compiles a function as one C module, where its operations allow it.
 
-    PyTensor only looks whether a compiler is installed; whether that compiler finds
-    Python's headers and can link is seen by compiling three lines.
+    That is one run of the compiler a function. PyTensor's CVM, which takes the other
+    functions, runs it once for each operation.
     """
-    if not config.cxx:
-        return "no C++ compiler (g++ or clang++) was found"
-    source = "#include <Python.h>\nint probe() { return PY_MAJOR_VERSION; }\n"
-    include = f"-I{sysconfig.get_paths()['include']}"
-    with tempfile.TemporaryDirectory() as folder:
-        output = str(Path(folder) / "probe.so")
-        command = [config.cxx, "-shared", "-fPIC", include, "-x", "c++", "-"]
-        try:
-            run = subprocess.run(
-                [*command, "-o", output], input=source, capture_output=True, text=True
-            )
-        except OSError as error:
-            return f"{config.cxx} could not be started ({error})"
-    if run.returncode:
-        last = (run.stderr.strip().splitlines() or ["no message"])[0]
-        return f"{config.cxx} could not compile a small test program ({last})"
-    return ""
+
+    updated_vars = {}
+
+    def accept_var_updates(self, updated_vars):
+        # The CVM stores new values of shared variables itself, and asks for this.
+        self.updated_vars = updated_vars
+
+    def make_thunk(self, input_storage=None, output_storage=None, storage_map=None):
+        arguments = (input_storage, output_storage, storage_map)
+        if all(map(_fits_one_module, self.node_order)):
+            return super().make_thunk(*arguments)
+        vm = VMLinker(use_cloop=True).accept(self.fgraph, self.no_recycling)
+        vm.accept_var_updates(self.updated_vars)
+        return vm.make_thunk(*arguments)
+
+
+def _fits_one_module(node):
+    """Whether an operation's C code works in one module with those that feed it.
+
+    Some code reads an operand as a Python object, ``py_<name>``, which within a module
+    is only there for the function's own inputs.
+    """
+    inputs = [f"input_{i}_" for i in range(len(node.inputs))]
+    outputs = [f"output_{i}_" for i in range(len(node.outputs))]
+    sub = dict.fromkeys(("fail", "failure_var", "params", "struct_id"), "")
+    try:
+        code = node.op.c_code(node, "", inputs, outputs, sub)
+    except (AttributeError, NotImplementedError, MethodNotDefined):
+        return False
+    return not any(
+        f"py_{name}" in code
+        for name, variable in zip(inputs, node.inputs, strict=True)
+        if variable.owner is not None
+    )
 
 
 def compilation_mode(backend="auto"):
@@ -75,10 +91,10 @@ def compilation_mode(backend="auto"):
     if backend == "auto":
         if config.mode != "Mode" or config.linker != "auto":
             return get_mode(None)
-        backend = "numba" if c_compiler_error() else "c"
-    if backend == "c" and c_compiler_error():
+        backend = "numba" if c_compiler.find().error else "c"
+    if backend == "c" and c_compiler.find().error:
         raise BackendError(
-            f"The C backend cannot be used: {c_compiler_error()}. Install g++ and "
+            f"The C backend cannot be used: {c_compiler.find().error}. Install g++ and "
             "Python's headers (Debian: apt install g++ python3-dev), or choose the "
             "backend numba."
         )
@@ -91,7 +107,7 @@ def compilation_mode(backend="auto"):
         # Asked for a BLAS, PyTensor searches the disk for seconds, and warns where it
         # was installed by pip and finds none.
         config.blas__ldflags = ""
-    mode = get_mode("CVM")
+    mode = Mode(OneModuleLinker(), "fast_run")
     # With none linked, NumPy's BLAS is far ahead of PyTensor's own loops in C.
     return mode if config.blas__ldflags else mode.excluding("BlasOpt", "c_blas")
 

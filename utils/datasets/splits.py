@@ -157,7 +157,8 @@ def scale(splits):
     Parameters
     ----------
     splits : list of three (x, y) pairs
-        As `check` gives them.
+        As `check` gives them. It is emptied on the way, so that only one split at a
+        time is in memory twice.
 
     Returns
     -------
@@ -166,16 +167,14 @@ def scale(splits):
     """
     exact = all(_fits_float32(x) for x, _ in splits)
     dtype = np.dtype(np.float32 if exact else np.float64)
-    return [
-        (
+    scaled = []
+    while splits:
+        x, y = splits.pop(0)
+        if x.dtype == np.uint8:
             # 256 is a power of two: the product is the exact quotient.
-            np.multiply(x, dtype.type(1 / 256), dtype=dtype)
-            if x.dtype == np.uint8
-            else np.ascontiguousarray(x, dtype),
-            y,
-        )
-        for x, y in splits
-    ]
+            x = np.multiply(x, dtype.type(1 / 256), dtype=dtype)
+        scaled.append((np.ascontiguousarray(x, dtype), y))
+    return scaled
 
 
 def _fits_float32(x, rows=4096):

@@ -1,0 +1,103 @@
+"""What is found out of the compiler, and that it is remembered only while it holds."""
+
+import json
+
+import pytensor
+import pytest
+
+from utils import c_compiler
+
+
+@pytest.fixture(autouse=True)
+def forget():
+    c_compiler.find.cache_clear()
+    yield
+    c_compiler.find.cache_clear()
+
+
+@pytest.fixture
+def path():
+    """The file of the answers, in a state of the test's own making."""
+    from pathlib import Path
+
+    path = Path(pytensor.config.compiledir) / "c_compiler.json"
+    path.unlink(missing_ok=True)
+    yield path
+    path.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def probes(monkeypatch):
+    """How often the compiler was asked."""
+    asked = []
+    answer = c_compiler.Compiler(openmp=True, march_flags=("-march=probed",))
+    monkeypatch.setattr(c_compiler, "_probe", lambda: asked.append(1) or answer)
+    monkeypatch.setattr(c_compiler, "_tell_pytensor", lambda found: None)
+    return asked
+
+
+def fake_compiler(folder, script):
+    compiler = folder / "g++"
+    compiler.write_text(f"#!/bin/sh\n{script}\n")
+    compiler.chmod(0o755)
+    return str(compiler)
+
+
+def test_no_compiler():
+    with pytensor.config.change_flags(cxx=""):
+        assert "no C++ compiler" in c_compiler.find().error
+
+
+def test_compiler_that_fails_is_quoted_and_not_remembered(tmp_path, path):
+    cxx = fake_compiler(tmp_path, "echo 'fatal error: Python.h' >&2; exit 1")
+    with pytensor.config.change_flags(cxx=cxx):
+        assert "fatal error: Python.h" in c_compiler.find().error
+    assert not path.exists()
+
+
+def test_compiler_without_openmp(tmp_path, path):
+    """A compiler that refuses the flag, and does everything else."""
+    real = pytensor.config.cxx
+    if not real:
+        pytest.skip("needs a C++ compiler")
+    cxx = fake_compiler(
+        tmp_path,
+        f'case "$*" in *-fopenmp*) echo no >&2; exit 1;; *) exec {real} "$@";; esac',
+    )
+    with pytensor.config.change_flags(cxx=cxx):
+        found = c_compiler._probe()
+    assert (found.error, found.openmp) == ("", False)
+
+
+def test_answers_are_remembered(path, probes):
+    first = c_compiler.find()
+    c_compiler.find.cache_clear()
+    assert c_compiler.find() == first
+    assert len(probes) == 1
+    assert json.loads(path.read_text())["march_flags"] == ["-march=probed"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "{", '{"key": 1}', "\udcff", '{"key": null, "march_flags": ["x"]}'],
+)
+def test_damaged_answers_are_found_out_again(path, probes, content):
+    path.write_text(content, errors="surrogateescape")
+    assert c_compiler.find().march_flags == ("-march=probed",)
+    assert len(probes) == 1
+
+
+def test_answers_do_not_hold_for_another_compiler(tmp_path, path, probes):
+    c_compiler.find()
+    c_compiler.find.cache_clear()
+    with pytensor.config.change_flags(cxx=fake_compiler(tmp_path, "exit 0")):
+        c_compiler.find()
+    assert len(probes) == 2
+
+
+def test_answers_do_not_hold_for_other_flags(path, probes):
+    c_compiler.find()
+    c_compiler.find.cache_clear()
+    with pytensor.config.change_flags(gcc__cxxflags="-O1"):
+        c_compiler.find()
+    assert len(probes) == 2

@@ -1,0 +1,168 @@
+"""What the C++ compiler can do here, found out once and remembered.
+
+PyTensor finds the processor's flags and tries OpenMP at the start of each process, for
+which it runs the compiler four times. The answers are kept beside its compiled modules,
+and hold for one compiler, one Python and one processor.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import zlib
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+from pytensor import config
+
+_PROBE = """
+#include <Python.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+int probe(int n) {
+    int sum = 0;
+    #pragma omp parallel for reduction(+ : sum)
+    for (int i = 0; i < n; i++) sum += i;
+    return sum + PY_MAJOR_VERSION;
+}
+"""
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """What was found out.
+
+    Attributes
+    ----------
+    error : str
+        Why nothing can be compiled; empty where it can.
+    openmp : bool
+        Whether it takes OpenMP.
+    march_flags : tuple of str
+        The flags for this processor, as PyTensor finds them.
+    """
+
+    error: str = ""
+    openmp: bool = False
+    march_flags: tuple = ()
+
+
+@cache
+def find():
+    """Find out what PyTensor's C++ compiler can do, and tell PyTensor.
+
+    Returns
+    -------
+    Compiler
+    """
+    if not config.cxx:
+        return Compiler(error="no C++ compiler (g++ or clang++) was found")
+    path = Path(config.compiledir) / "c_compiler.json"
+    key = _key()
+    found = _remembered(path, key)
+    if found is None:
+        found = _probe()
+        if not found.error:
+            _remember(path, key, found)
+    if not found.error:
+        _tell_pytensor(found)
+    return found
+
+
+def _key():
+    """What the answers hold for: compiler, Python, processor and flags."""
+    try:
+        cpu = next(
+            line
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith(("flags", "Features"))
+        )
+    except (OSError, StopIteration):
+        cpu = platform.processor()
+    try:
+        compiler = os.stat(config.cxx)
+    except OSError:  # a name with arguments, for example
+        return None
+    return [
+        config.cxx,
+        compiler.st_size,
+        compiler.st_mtime_ns,
+        config.gcc__cxxflags,
+        sysconfig.get_paths()["include"],
+        f"{platform.machine()} {zlib.crc32(cpu.encode())}",
+    ]
+
+
+def _remembered(path, key):
+    try:
+        entry = json.loads(path.read_text(encoding="utf-8"))
+        if key is None or entry["key"] != key:
+            return None
+        flags = entry["march_flags"]
+        if not all(isinstance(flag, str) and flag[:1] == "-" for flag in flags):
+            return None
+        return Compiler(openmp=bool(entry["openmp"]), march_flags=tuple(flags))
+    except (OSError, ValueError, LookupError, TypeError):
+        return None  # missing or damaged: found out again
+
+
+def _remember(path, key, found):
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(json.dumps({"key": key} | asdict(found)), encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError:
+        pass  # next time it takes a second longer
+
+
+def _probe():
+    """Compile a few lines, with OpenMP and without, and ask for the processor's flags."""
+    error = _compile_probe("-fopenmp")
+    openmp = not error
+    if error:
+        error = _compile_probe()
+    if error:
+        return Compiler(error=error)
+    from pytensor.link.c.cmodule import GCC_compiler
+
+    GCC_compiler.compile_args()
+    flags = tuple(GCC_compiler.march_flags or ())
+    return Compiler(openmp=openmp, march_flags=flags)
+
+
+def _compile_probe(*flags):
+    """Why the probe cannot be compiled and linked; empty where it can."""
+    include = f"-I{sysconfig.get_paths()['include']}"
+    link = ["-undefined", "dynamic_lookup"] if sys.platform == "darwin" else []
+    with tempfile.TemporaryDirectory() as folder:
+        output = str(Path(folder) / "probe.so")
+        command = [config.cxx, "-shared", "-fPIC", include, *link, *flags]
+        try:
+            run = subprocess.run(
+                [*command, "-x", "c++", "-", "-o", output],
+                input=_PROBE,
+                capture_output=True,
+                text=True,
+            )
+        except OSError as error:
+            return f"{config.cxx} could not be started ({error})"
+    if run.returncode == 0:
+        return ""
+    first, *_ = run.stderr.strip().splitlines() or ["no message"]
+    return f"{config.cxx} could not compile a small test program ({first})"
+
+
+def _tell_pytensor(found):
+    """Set the two answers where PyTensor itself keeps them for a process."""
+    from pytensor.link.c.cmodule import GCC_compiler
+    from pytensor.link.c.op import OpenMPOp
+
+    if GCC_compiler.march_flags is None:
+        GCC_compiler.march_flags = list(found.march_flags)
+    if OpenMPOp.gxx_support_openmp is None:
+        OpenMPOp.gxx_support_openmp = found.openmp

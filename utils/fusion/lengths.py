@@ -1,0 +1,141 @@
+"""Marks on the lengths in a graph that are a number of labels.
+
+PyTensor writes a slice's length out as a maze of comparisons, in which two equal lengths
+soon look different. So these are marked while they still stand as they were written.
+"""
+
+from itertools import permutations
+
+import numpy as np
+from pytensor.graph.basic import Apply, Constant
+from pytensor.graph.op import Op
+from pytensor.graph.rewriting.basic import GraphRewriter, copy_stack_trace
+from pytensor.scalar import basic as scalars
+from pytensor.tensor.basic import ARange, MakeVector
+from pytensor.tensor.elemwise import DimShuffle, Elemwise
+from pytensor.tensor.math import Argmax
+from pytensor.tensor.shape import Shape
+from pytensor.tensor.special import LogSoftmax
+from pytensor.tensor.subtensor import AdvancedSubtensor, Subtensor
+from pytensor.tensor.type import lscalar
+
+
+class LabelCount(Op):
+    """The length of a vector of labels: a mark that lives between the two passes."""
+
+    __props__ = ()
+
+    def make_node(self, y):
+        return Apply(self, [y], [lscalar()])
+
+    def infer_shape(self, *arguments):
+        return [()]
+
+    def perform(self, node, inputs, output_storage):
+        output_storage[0][0] = np.asarray(len(inputs[0]), dtype="int64")
+
+
+label_count = LabelCount()
+
+
+def made_by(variable, kind, **expected):
+    """Return the inputs of `variable` where an Op of this kind made it, else ().
+
+    `kind` is an Op's class, or the scalar Op of an `Elemwise`; `expected` are values of
+    the Op's attributes.
+    """
+    node = variable.owner
+    if node is None:
+        return ()
+    if isinstance(kind, scalars.ScalarOp):
+        kind, expected = Elemwise, {"scalar_op": kind}
+    fits = isinstance(node.op, kind) and all(
+        getattr(node.op, name) == value for name, value in expected.items()
+    )
+    return tuple(node.inputs) if fits else ()
+
+
+def is_number(variable, number):
+    """Return whether `variable` is a constant of which all elements are `number`."""
+    return isinstance(variable, Constant) and bool((variable.data == number).all())
+
+
+def counted_labels(variable):
+    """Return y where `variable` is its marked length in any dtype and shape, or None."""
+    while variable.owner is not None:
+        op = variable.owner.op
+        if isinstance(op, LabelCount):
+            return variable.owner.inputs[0]
+        is_cast = isinstance(op, Elemwise) and isinstance(op.scalar_op, scalars.Cast)
+        if not is_cast and not isinstance(op, DimShuffle):
+            return None
+        variable = variable.owner.inputs[0]
+    return None
+
+
+def stop_of(rows):
+    """Return n where `rows` is arange(n), else `rows` itself, which is no length."""
+    match made_by(rows, ARange):
+        case start, stop, step if is_number(start, 0) and is_number(step, 1):
+            return stop
+    return rows
+
+
+def picked_labels(rows, y):
+    """Return y where `rows` is arange(y.shape[0]), by its mark, else None."""
+    return y if counted_labels(stop_of(rows)) is y else None
+
+
+def replace(fgraph, old, new):
+    """Replace a variable in the graph by one that may not be in it yet."""
+    copy_stack_trace(old, new)
+    fgraph.replace(old, new, reason="softmax_regression", import_missing=True)
+
+
+class MarkLabelCounts(GraphRewriter):
+    """Mark the lengths that are a number of labels.
+
+    ``log(p)[arange(y.shape[0]), y]`` and ``neq(argmax(p, axis=1), y)`` are as long as
+    y, and their means divide by that length::
+
+        Shape(y)[0], Shape(log(p)[arange(Shape(y)[0]), y])  ->  LabelCount(y), [...]
+        Shape(neq(argmax(p, axis=1), y))                    ->  [LabelCount(y)]
+    """
+
+    def apply(self, fgraph):
+        for node in fgraph.toposort():
+            if isinstance(node.op, AdvancedSubtensor) and len(node.inputs) == 3:
+                self.mark_picked(fgraph, node)
+            elif made_by(node.outputs[0], scalars.neq):
+                self.mark_compared(fgraph, node)
+
+    def mark_picked(self, fgraph, node):
+        values, rows, y = node.inputs
+        is_log = made_by(values, scalars.log) or made_by(values, LogSoftmax)
+        if not is_log or node.op.idx_list != (0, 1) or y.ndim != 1:
+            return
+        match made_by(stop_of(rows), Subtensor):
+            case lengths, at if is_number(at, 0) and made_by(lengths, Shape) == (y,):
+                replace(fgraph, stop_of(rows), label_count(y))
+                self.mark_shape(fgraph, node.outputs[0], y)
+
+    def mark_compared(self, fgraph, node):
+        for predicted, y in permutations(node.inputs):
+            # A y of static length 1 would be broadcast to the length of the others.
+            if made_by(predicted, Argmax) and y.type.broadcastable == (False,):
+                self.mark_shape(fgraph, node.outputs[0], y)
+                return
+
+    def mark_shape(self, fgraph, variable, y):
+        for user, _ in list(fgraph.clients[variable]):
+            if isinstance(user.op, Shape):
+                replace(fgraph, user.outputs[0], MakeVector("int64")(label_count(y)))
+
+
+class RemoveLabelCounts(GraphRewriter):
+    """Put the lengths back where no fused operation made them superfluous."""
+
+    def apply(self, fgraph):
+        for node in fgraph.toposort():
+            if isinstance(node.op, LabelCount):
+                replace(fgraph, node.outputs[0], node.inputs[0].shape[0])

@@ -1,0 +1,237 @@
+"""The fused operations: a minibatch's loss with its gradients, and its errors."""
+
+from functools import cache
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+import pytensor.tensor as pt
+from pytensor.gradient import (
+    DisconnectedType,
+    disconnected_type,
+    grad_not_implemented,
+)
+from pytensor.graph.basic import Apply
+from pytensor.link.c.op import COp, OpenMPOp
+from pytensor.tensor.special import softmax
+
+FOLDER = Path(__file__).parent
+LABELS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32")
+PRECISIONS = {"float32": "int32", "float64": "int64"}
+
+
+@cache
+def support_code():
+    """Return the C++ text of kernel and binding, in a namespace for each precision."""
+    kernel, binding = (
+        (FOLDER / name).read_text(encoding="utf-8")
+        for name in ("kernel.c", "binding.c")
+    )
+    return "\n".join(
+        f"#undef REAL\n#undef BITS\n#define REAL npy_{real}\n#define BITS npy_{bits}\n"
+        f"namespace softmax_regression_{real} {{\n{kernel}\n{binding}\n}}"
+        for real, bits in PRECISIONS.items()
+    )
+
+
+@cache
+def openmp_works():
+    """Return whether PyTensor's C++ compiler takes OpenMP."""
+    if OpenMPOp.gxx_support_openmp is None:
+        OpenMPOp.gxx_support_openmp = bool(OpenMPOp.test_gxx_support())
+    return OpenMPOp.gxx_support_openmp
+
+
+class SoftmaxRegression(COp):
+    """What the two operations share: their inputs, and how their C code is compiled."""
+
+    __props__ = ()
+
+    def checked_inputs(self, x, W, b, y):
+        """Return the inputs as variables of types that the C code can read."""
+        x, W, b, y = map(pt.as_tensor_variable, (x, W, b, y))
+        found = [(v.ndim, v.dtype) for v in (x, W, b)]
+        if x.dtype not in PRECISIONS or found != [(d, x.dtype) for d in (2, 2, 1)]:
+            raise TypeError(
+                f"{self}: expected matrix x, matrix W and vector b, all float32 or all "
+                f"float64; found (dimensions, dtype) {found}."
+            )
+        if y.ndim != 1 or y.dtype not in LABELS:
+            raise TypeError(
+                f"{self}: expected a vector of labels, {' or '.join(LABELS)}; "
+                f"found {y.type}."
+            )
+        return [x, W, b, y if y.dtype in ("int32", "int64") else y.astype("int64")]
+
+    def c_headers(self, **kwargs):
+        # The kernel's own includes stand in a namespace: their guards must be closed.
+        headers = ["<float.h>", "<math.h>", "<stddef.h>", "<stdint.h>", "<stdlib.h>"]
+        return [*headers, "<string.h>", *(["<omp.h>"] if openmp_works() else [])]
+
+    def c_compile_args(self, **kwargs):
+        return ["-fopenmp"] if openmp_works() else []
+
+    def c_no_compile_args(self, **kwargs):
+        return ["-ffast-math", "-ffinite-math-only"]  # NaN has to pass through
+
+    def c_support_code(self, **kwargs):
+        return support_code()
+
+    def c_code_cache_version(self):
+        return (1, crc32(support_code().encode()))
+
+    def c_support_code_struct(self, node, name):
+        return f"softmax_regression_{node.inputs[0].dtype}::workspace space_{name};"
+
+    def c_init_code_struct(self, node, name, sub):
+        return f"space_{name}.memory = NULL; space_{name}.bytes = 0;"
+
+    def c_cleanup_code_struct(self, node, name):
+        return f"free(space_{name}.memory);"
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        arguments = ", ".join([*inputs, *(f"&{output}" for output in outputs)])
+        function = f"softmax_regression_{node.inputs[0].dtype}::{self.c_function}"
+        return f"if ({function}(&space_{name}, {arguments})) {{ {sub['fail']} }}"
+
+
+class SoftmaxRegressionLoss(SoftmaxRegression):
+    r"""Mean negative log-likelihood of a softmax regression, with its gradients.
+
+    With :math:`z = x W + b` and :math:`n` labels,
+
+    .. math::
+        \ell = \frac{1}{n} \sum_i \log \sum_c e^{z_{ic}} - z_{i y_i}, \quad
+        \delta_{ic} = \frac{\partial \ell}{\partial z_{ic}}
+                    = \frac{1}{n} (\mathrm{softmax}(z_i)_c - [c = y_i]), \quad
+        \frac{\partial \ell}{\partial W} = x^T \delta, \quad
+        \frac{\partial \ell}{\partial b} = \sum_i \delta_i
+
+    (Bishop, Pattern Recognition and Machine Learning, 2006, section 4.3.4).
+
+    Parameters
+    ----------
+    x : matrix (n, n_in), float32 or float64
+        One example a row.
+    W : matrix (n_in, n_out), of the dtype of x
+    b : vector (n_out,), of the dtype of x
+    y : vector (n,), of any integer type but uint64
+        Labels; those from -n_out to -1 count from the last class, as in NumPy. Where
+        there are fewer labels than rows the first rows are counted.
+
+    Returns
+    -------
+    loss : scalar
+        NaN for no labels.
+    gW : matrix (n_in, n_out)
+    gb : vector (n_out,)
+        All of the dtype of x.
+
+    Raises
+    ------
+    IndexError
+        At run time: a label that is no class, or more labels than rows.
+    """
+
+    c_function = "loss_and_gradient"
+
+    def make_node(self, x, W, b, y):
+        x, W, b, y = self.checked_inputs(x, W, b, y)
+        return Apply(self, [x, W, b, y], [x.type.clone(shape=())(), W.type(), b.type()])
+
+    def infer_shape(self, *arguments):
+        # PyTensor 3.0 passes the graph before the node and the shapes, 3.3 does not.
+        *_, (_, W_shape, b_shape, _) = arguments
+        return [(), W_shape, b_shape]
+
+    def perform(self, node, inputs, output_storage):
+        x, W, b, y = inputs
+        rows = np.arange(len(y))
+        z = x @ W + b
+        with np.errstate(all="ignore"):  # NaN and infinity are results here
+            z -= z.max(axis=1, keepdims=True)
+            delta = np.exp(z)
+            total = delta.sum(axis=1, keepdims=True)
+            losses = np.log(total[: len(y), 0]) - z[rows, y]
+            loss = losses.sum(dtype="float64") / np.float64(len(y))
+            delta /= total
+            delta[rows, y] -= 1
+            delta[: len(y)] /= max(len(y), 1)
+            delta[len(y) :] *= 0
+            values = loss, x.T @ delta, delta.sum(axis=0, dtype="float64")
+        for output, storage, value in zip(
+            node.outputs, output_storage, values, strict=True
+        ):
+            storage[0] = np.asarray(value, dtype=output.dtype)
+
+    def connection_pattern(self, node):
+        return [[True] * 3] * 3 + [[False] * 3]
+
+    def pullback(self, inputs, outputs, cotangents):
+        """Scale the gradients that stand ready; that of x is written as a graph."""
+        x, W, b, y = inputs
+        _, gW, gb = outputs
+        g = cotangents[0]
+        if any(not isinstance(c.type, DisconnectedType) for c in cotangents[1:]):
+            gradients = [grad_not_implemented(self, i, v) for i, v in enumerate(inputs)]
+            return [*gradients[:3], disconnected_type()]
+        n = y.shape[0].astype(x.dtype)
+        delta = softmax(pt.dot(x, W) + b, axis=1)[: y.shape[0]]
+        delta = delta[pt.arange(y.shape[0]), y].inc(-1) / n
+        gx = pt.zeros_like(x)[: y.shape[0]].set(pt.dot(delta, W.T))
+        return [g * gx, g * gW, g * gb, disconnected_type()]
+
+
+class SoftmaxRegressionErrors(SoftmaxRegression):
+    """Share of the examples whose most probable class is not their label.
+
+    The argmax of a softmax is the argmax of its logits, so nothing is exponentiated.
+
+    Parameters
+    ----------
+    x, W, b, y
+        As for `SoftmaxRegressionLoss`; here any label is allowed, and one that is no
+        class is an error of the model's.
+
+    Returns
+    -------
+    errors : scalar, float64
+        From 0 to 1; NaN for no examples. A row whose softmax would be NaN is predicted
+        to be class 0, as NumPy's argmax has it.
+
+    Raises
+    ------
+    ValueError
+        At run time: the numbers of rows and of labels differ.
+    """
+
+    c_function = "errors"
+
+    def make_node(self, x, W, b, y):
+        return Apply(self, self.checked_inputs(x, W, b, y), [pt.dscalar()])
+
+    def infer_shape(self, *arguments):
+        return [()]
+
+    def perform(self, node, inputs, output_storage):
+        x, W, b, y = inputs
+        if len(x) != len(y):
+            raise ValueError(
+                f"Softmax regression: {len(y)} labels for {len(x)} examples."
+            )
+        z = x @ W + b
+        with np.errstate(all="ignore"):
+            lost = np.isnan(z.sum(axis=1)) | (z.max(axis=1) == np.inf)
+            wrong = np.where(lost, 0, z.argmax(axis=1)) != y
+            value = np.count_nonzero(wrong) / np.float64(len(y))
+        output_storage[0][0] = np.asarray(value)
+
+    def connection_pattern(self, node):
+        return [[False]] * 4
+
+    def pullback(self, inputs, outputs, cotangents):
+        return [disconnected_type() for _ in inputs]
+
+
+softmax_regression_loss = SoftmaxRegressionLoss()
+softmax_regression_errors = SoftmaxRegressionErrors()
