@@ -104,7 +104,7 @@ def _remembered(path, key):
         if key is None or entry["key"] != key:
             return None
         flags = entry["march_flags"]
-        if not all(isinstance(flag, str) and flag[:1] == "-" for flag in flags):
+        if not all(isinstance(flag, str) for flag in flags):
             return None
         return Compiler(openmp=bool(entry["openmp"]), march_flags=tuple(flags))
     except (OSError, ValueError, LookupError, TypeError):
