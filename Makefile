@@ -1,11 +1,11 @@
 # Every command that a developer needs; `make help` lists them.
 PYTHON ?= python
 
-.PHONY: help test check format
+.PHONY: help test check format bench growth
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 test:  ## run the tests (set LOGREG_DATA to a folder of MNIST files for all of them)
 	$(PYTHON) -m pytest
@@ -13,7 +13,13 @@ test:  ## run the tests (set LOGREG_DATA to a folder of MNIST files for all of t
 check:  ## style, format, and that every file compiles without a warning
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
-	$(PYTHON) -W error -m compileall -q -f logistic_sgd.py logistic_cg.py utils tests
+	$(PYTHON) -W error -m compileall -q -f logistic_sgd.py logistic_cg.py utils tests benchmarks
+
+bench:  ## this program beside NumPy, PyTorch, JAX, scikit-learn and C (pip install '.[bench]')
+	$(PYTHON) benchmarks/compare.py
+
+growth:  ## how the cost of a step grows, fused against plain
+	$(PYTHON) benchmarks/growth.py --figure growth.svg
 
 format:  ## put the files into the house's format
 	$(PYTHON) -m ruff check --fix .
