@@ -61,7 +61,9 @@ def measure_in_process(point, backend):
         text=True,
     )
     if done.returncode:
-        raise RuntimeError(f"{point} failed:\n{done.stderr.strip()}")
+        raise RuntimeError(
+            f"{point} ended with status {done.returncode}:\n{done.stderr[-2000:]}"
+        )
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -118,6 +120,7 @@ def save_figure(results, path):
 
 
 def main():
+    """Measure and print; returns the exit status, 1 where a point failed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "--only", nargs="+", choices=VALUES, default=list(VALUES), help="what to vary"
@@ -134,25 +137,30 @@ def main():
     parser.add_argument("--figure", type=Path, help="write the figure to this file")
     arguments = parser.parse_args()
 
-    results = []
+    results, n_failed = [], 0
     for axis in arguments.only:
         for point in points(axis):
             if point.data_size > arguments.max_memory * 1e9:
                 print(f"left out, too large: {point}", file=sys.stderr)
                 continue
             print(f"{axis} {getattr(point, axis):,}", file=sys.stderr)
-            seconds = measure_in_process(point, arguments.backend)
-            results.append((axis, point, seconds))
+            try:
+                seconds = measure_in_process(point, arguments.backend)
+            except RuntimeError as error:
+                n_failed += 1
+                print(f"growth.py: error: left out, {error}", file=sys.stderr)
+            else:
+                results.append((axis, point, seconds))
     text = table(results)
     print(text)
     if arguments.output:
         arguments.output.write_text(text, encoding="utf-8")
-    if arguments.figure:
+    if arguments.figure and results:
         try:
             save_figure(results, arguments.figure)
         except ImportError as error:
             print(f"no figure: {error}; pip install matplotlib", file=sys.stderr)
-    return 0
+    return 1 if n_failed else 0
 
 
 if __name__ == "__main__":
