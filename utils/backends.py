@@ -1,12 +1,12 @@
 """A backend's name -> the PyTensor Mode that compiles for it."""
 
-import utils.fusion  # noqa: F401  registers its rewrites
 from pytensor import config
 from pytensor.compile.mode import Mode, get_mode
 from pytensor.graph.utils import MethodNotDefined
 from pytensor.link.c.basic import CLinker
 from pytensor.link.vm import VMLinker
 
+import utils.fusion  # noqa: F401  registers its rewrites
 from utils import c_compiler
 
 BACKENDS = ("auto", "c", "numba", "jax")

@@ -121,7 +121,7 @@ def _remember(path, key, found):
 
 
 def _probe():
-    """Compile a few lines, with OpenMP and without, and ask for the processor's flags."""
+    """Compile a few lines, with and without OpenMP, and ask for the CPU's flags."""
     error = _compile_probe("-fopenmp")
     openmp = not error
     if error:

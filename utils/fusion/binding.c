@@ -1,11 +1,18 @@
-/* Between NumPy arrays and kernel.c, which stands above this in the same namespace and
-   knows no Python. The functions return 0, or -1 with a Python exception set. */
+/* Between NumPy arrays and kernel.c and shares.c, which stand above this in one namespace
+   and know no Python. The functions return 0, or -1 with a Python exception set. */
+
+/* What lives from call to call of one operation; zero to begin with. */
+typedef struct {
+    void *memory; /* for the kernel */
+    size_t bytes;
+    PyArrayObject *held[4]; /* x, W, b and y during a call */
+} workspace;
 
 /* A new reference to `array`, copied where the kernel could not step through it. */
 static PyArrayObject *steppable(PyArrayObject *array, int whole_rows)
 {
     const npy_intp item = PyArray_ITEMSIZE(array);
-    int fits = PyArray_ISALIGNED(array) && PyArray_ISNOTSWAPPED(array);
+    int fits = PyArray_ISALIGNED(array);
     for (int axis = 0; axis < PyArray_NDIM(array); axis++)
         fits = fits && PyArray_STRIDE(array, axis) % item == 0;
     if (whole_rows && PyArray_DIM(array, 1) > 1)
@@ -28,9 +35,16 @@ static int provide(PyArrayObject **output, int n_dims, npy_intp *shape, int type
     return *output ? 0 : -1;
 }
 
-/* Sets `p` from the arrays, whose lengths must fit each other. */
-static int set_problem(problem *p, PyArrayObject *x, PyArrayObject *W, PyArrayObject *b,
-                       PyArrayObject *y)
+static void end(workspace *space)
+{
+    for (int i = 0; i < 4; i++)
+        Py_CLEAR(space->held[i]);
+}
+
+/* Sets `p` from the arrays, whose lengths must fit each other, and holds them and the
+   kernel's memory in `space`. To be followed by end(). */
+static int begin(workspace *space, problem *p, PyArrayObject *x, PyArrayObject *W,
+                 PyArrayObject *b, PyArrayObject *y)
 {
     const ptrdiff_t item = sizeof(REAL);
     if (PyArray_DIM(x, 1) != PyArray_DIM(W, 0) || PyArray_DIM(W, 1) != PyArray_DIM(b, 0)) {
@@ -41,6 +55,13 @@ static int set_problem(problem *p, PyArrayObject *x, PyArrayObject *W, PyArrayOb
                      PyArray_DIM(W, 1), PyArray_DIM(b, 0));
         return -1;
     }
+    PyArrayObject *const given[4] = {x, W, b, y};
+    for (int i = 0; i < 4; i++) {
+        space->held[i] = steppable(given[i], i == 0);
+        if (!space->held[i])
+            return -1;
+    }
+    x = space->held[0], W = space->held[1], b = space->held[2], y = space->held[3];
     p->x = (const REAL *)PyArray_DATA(x);
     p->W = (const REAL *)PyArray_DATA(W);
     p->b = (const REAL *)PyArray_DATA(b);
@@ -55,81 +76,74 @@ static int set_problem(problem *p, PyArrayObject *x, PyArrayObject *W, PyArrayOb
     p->b_step = PyArray_STRIDE(b, 0) / item;
     p->y_step = PyArray_STRIDE(y, 0);
     p->y_is_int64 = PyArray_ITEMSIZE(y) == 8;
-    p->n_threads = threads_for(p->n, p->n_in, p->n_out);
-    return 0;
-}
-
-/* Holds the kernel's memory from call to call; zero to begin with. */
-typedef struct {
-    void *memory;
-    size_t bytes;
-} workspace;
-
-static int provide_workspace(workspace *w, const problem *p)
-{
-    const size_t bytes = workspace_bytes(p->n_in, p->n_out, p->n_threads);
-    if (bytes > w->bytes) {
-        free(w->memory);
-        w->bytes = 0;
-        w->memory = malloc(bytes);
-        if (!w->memory) {
-            PyErr_NoMemory();
-            return -1;
-        }
-        w->bytes = bytes;
+    plan(p);
+    if (workspace_bytes(p) > space->bytes) {
+        free(space->memory);
+        space->bytes = workspace_bytes(p);
+        space->memory = malloc(space->bytes);
+    }
+    if (!space->memory) {
+        space->bytes = 0;
+        PyErr_NoMemory();
+        return -1;
     }
     return 0;
 }
 
-static int bad_label(const problem *p, ptrdiff_t row)
+static int wrong_number_of_labels(const problem *p, PyObject *kind)
 {
-    if (p->n_labels > p->n)
-        PyErr_Format(PyExc_IndexError,
-                     "Softmax regression: %zd labels for %zd examples.",
-                     p->n_labels, p->n);
-    else
-        PyErr_Format(PyExc_IndexError,
-                     "Softmax regression: label %lld at position %zd is out of bounds; "
-                     "with %zd classes labels go from 0 to %zd.",
-                     (long long)label_at(p, row), row, p->n_out, p->n_out - 1);
+    PyErr_Format(kind, "Softmax regression: %zd labels for %zd examples.", p->n_labels,
+                 p->n);
     return -1;
 }
 
 /* loss (), gW (n_in, n_out) and gb (n_out,). */
-static int loss_and_gradient(workspace *w, PyArrayObject *x, PyArrayObject *W,
+static int loss_and_gradient(workspace *space, PyArrayObject *x, PyArrayObject *W,
                              PyArrayObject *b, PyArrayObject *y, PyArrayObject **loss,
                              PyArrayObject **gW, PyArrayObject **gb)
 {
     const int type = PyArray_TYPE(x);
     problem p;
     double mean;
-    if (set_problem(&p, x, W, b, y) || provide_workspace(w, &p) ||
-        provide(loss, 0, NULL, type) || provide(gW, 2, PyArray_DIMS(W), type) ||
-        provide(gb, 1, PyArray_DIMS(b), type))
-        return -1;
-    const ptrdiff_t bad_row =
-        p.n_labels > p.n ? p.n : softmax_regression(&p, w->memory, &mean,
-                                                    (REAL *)PyArray_DATA(*gW),
-                                                    (REAL *)PyArray_DATA(*gb));
-    if (bad_row >= 0)
-        return bad_label(&p, bad_row);
-    *(REAL *)PyArray_DATA(*loss) = (REAL)mean;
-    return 0;
+    int status = -1;
+    if (begin(space, &p, x, W, b, y) == 0 && provide(loss, 0, NULL, type) == 0 &&
+        provide(gW, 2, PyArray_DIMS(W), type) == 0 &&
+        provide(gb, 1, PyArray_DIMS(b), type) == 0) {
+        if (p.n_labels > p.n)
+            status = wrong_number_of_labels(&p, PyExc_IndexError);
+        else {
+            const ptrdiff_t bad_row =
+                softmax_regression(&p, space->memory, &mean, (REAL *)PyArray_DATA(*gW),
+                                   (REAL *)PyArray_DATA(*gb));
+            *(REAL *)PyArray_DATA(*loss) = (REAL)mean;
+            status = bad_row < 0 ? 0 : -1;
+            if (bad_row >= 0)
+                PyErr_Format(PyExc_IndexError,
+                             "Softmax regression: label %lld at position %zd is out of "
+                             "bounds; with %zd classes labels go from 0 to %zd.",
+                             (long long)label_at(&p, bad_row), bad_row, p.n_out,
+                             p.n_out - 1);
+        }
+    }
+    end(space);
+    return status;
 }
 
 /* errors (): the share of examples whose most probable class is not their label. */
-static int errors(workspace *w, PyArrayObject *x, PyArrayObject *W, PyArrayObject *b,
+static int errors(workspace *space, PyArrayObject *x, PyArrayObject *W, PyArrayObject *b,
                   PyArrayObject *y, PyArrayObject **result)
 {
     problem p;
-    if (set_problem(&p, x, W, b, y) || provide_workspace(w, &p) ||
-        provide(result, 0, NULL, NPY_DOUBLE))
-        return -1;
-    if (p.n_labels != p.n) {
-        PyErr_Format(PyExc_ValueError,
-                     "Softmax regression: %zd labels for %zd examples.", p.n_labels, p.n);
-        return -1;
+    int status = -1;
+    if (begin(space, &p, x, W, b, y) == 0 && provide(result, 0, NULL, NPY_DOUBLE) == 0) {
+        if (p.n_labels != p.n)
+            status = wrong_number_of_labels(&p, PyExc_ValueError);
+        else {
+            softmax_regression(&p, space->memory, (double *)PyArray_DATA(*result), NULL,
+                               NULL);
+            status = 0;
+        }
     }
-    softmax_regression(&p, w->memory, (double *)PyArray_DATA(*result), NULL, NULL);
-    return 0;
+    end(space);
+    return status;
 }

@@ -1,7 +1,7 @@
 """Marks on the lengths in a graph that are a number of labels.
 
-PyTensor writes a slice's length out as a maze of comparisons, in which two equal lengths
-soon look different. So these are marked while they still stand as they were written.
+PyTensor writes the length of a slice out as a maze of comparisons, in which two equal
+lengths soon look different. So these are marked while they stand as they were written.
 """
 
 from itertools import permutations
@@ -61,7 +61,7 @@ def is_number(variable, number):
 
 
 def counted_labels(variable):
-    """Return y where `variable` is its marked length in any dtype and shape, or None."""
+    """Return y where `variable` is its marked length, cast or reshaped, or None."""
     while variable.owner is not None:
         op = variable.owner.op
         if isinstance(op, LabelCount):

@@ -7,12 +7,11 @@ compiled for Numba.
 """
 
 import os
+from pathlib import Path
+from zlib import crc32
 
 import numba
 import numpy as np
-from llvmlite import ir
-from numba.core import cgutils, types
-from numba.extending import intrinsic
 from pytensor.link.numba.dispatch.basic import (
     numba_njit,
     register_funcify_and_cache_key,
@@ -21,33 +20,19 @@ from pytensor.link.numba.dispatch.basic import (
 from utils.fusion.op import SoftmaxRegressionErrors, SoftmaxRegressionLoss
 
 CHUNK = 48  # rows, which the gradient reads for the second time from the cache
-PANEL = 10  # n_out is padded to a multiple: classes go in fives and in twos
+PANEL = 5  # classes; the loops below are written out for five
 THREAD_WORK = 1e6  # multiply-adds that are worth one more thread
 MOST_THREADS = int(os.environ.get("OMP_NUM_THREADS", "0").split(",")[0])
 MOST_THREADS = min(MOST_THREADS or 2**16, numba.config.NUMBA_NUM_THREADS)
-CACHE_KEY = f"1, {MOST_THREADS}"  # raise the first number whenever this file changes
+# PyTensor keeps compiled functions under this key, and does not look at the source.
+CACHE_KEY = f"{crc32(Path(__file__).read_bytes())}, {MOST_THREADS}"
 
 # Sums over features may be taken in any order; NaN and infinity keep their meaning.
-inner = numba_njit(fastmath={"reassoc", "contract", "nsz"})
-
-
-@intrinsic
-def prefetch(typing_context, address):
-    """Start to load the cache line at `address`; any address will do."""
-
-    def generate(context, builder, signature, arguments):
-        pointer = builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
-        flag = ir.IntType(32)
-        fetch = cgutils.get_or_insert_function(
-            builder.module,
-            ir.FunctionType(ir.VoidType(), [pointer.type, flag, flag, flag]),
-            "llvm.prefetch.p0",
-        )
-        # For reading, to be kept in all levels, from the data cache.
-        builder.call(fetch, [pointer, flag(0), flag(2), flag(1)])
-        return context.get_dummy_value()
-
-    return types.void(types.uintp), generate
+inner = numba_njit(
+    fastmath={"reassoc", "contract", "nsz"},
+    error_model="numpy",
+)
+outer = numba_njit(error_model="numpy")
 
 
 @inner
@@ -57,11 +42,7 @@ def chunk_logits(x, first, rows, Wt, z):
     for i in range(0, rows, 2):
         j = min(i + 1, rows - 1)
         x0, x1 = x[first + i], x[first + j]
-        # The same rows of the next chunk; LLVM's loops alone wait for memory.
-        ahead = x.ctypes.data + (first + i + CHUNK) * x.strides[0]
-        for line in range(ahead, ahead + 2 * x.strides[0], 64):
-            prefetch(line)
-        for c in range(0, len(Wt), 5):
+        for c in range(0, len(Wt), PANEL):
             w0, w1, w2, w3, w4 = Wt[c], Wt[c + 1], Wt[c + 2], Wt[c + 3], Wt[c + 4]
             s0 = s1 = s2 = s3 = s4 = t0 = t1 = t2 = t3 = t4 = zero
             for k in range(x.shape[1]):
@@ -93,20 +74,27 @@ def chunk_logits(x, first, rows, Wt, z):
 
 @inner
 def chunk_gradient(x, first, rows, delta, gWt):
-    """Add ``delta.T @ x`` to gWt (classes, n_in), four rows and two classes at a time."""
+    """Add ``delta.T @ x`` to gWt (classes, n_in), four rows, five classes at a time."""
     last = first + rows - 1
-    for i in range(0, rows, 4):
-        at = first + i
+    for r in range(0, rows, 4):
+        at = first + r
         x0, x1 = x[at], x[min(at + 1, last)]
         x2, x3 = x[min(at + 2, last)], x[min(at + 3, last)]
-        d, e, f, h = delta[i], delta[i + 1], delta[i + 2], delta[i + 3]
-        for c in range(0, len(gWt), 2):
-            d0, d1, d2, d3 = d[c], e[c], f[c], h[c]
-            e0, e1, e2, e3 = d[c + 1], e[c + 1], f[c + 1], h[c + 1]
-            g0, g1 = gWt[c], gWt[c + 1]
+        d0, d1, d2, d3 = delta[r], delta[r + 1], delta[r + 2], delta[r + 3]
+        for c in range(0, len(gWt), PANEL):
+            e, f, g, h, i = c, c + 1, c + 2, c + 3, c + 4
+            e0, e1, e2, e3, ge = d0[e], d1[e], d2[e], d3[e], gWt[e]
+            f0, f1, f2, f3, gf = d0[f], d1[f], d2[f], d3[f], gWt[f]
+            g0, g1, g2, g3, gg = d0[g], d1[g], d2[g], d3[g], gWt[g]
+            h0, h1, h2, h3, gh = d0[h], d1[h], d2[h], d3[h], gWt[h]
+            i0, i1, i2, i3, gi = d0[i], d1[i], d2[i], d3[i], gWt[i]
             for k in range(x.shape[1]):
-                g0[k] += (x0[k] * d0 + x1[k] * d1) + (x2[k] * d2 + x3[k] * d3)
-                g1[k] += (x0[k] * e0 + x1[k] * e1) + (x2[k] * e2 + x3[k] * e3)
+                p0, p1, p2, p3 = x0[k], x1[k], x2[k], x3[k]
+                ge[k] += p0 * e0 + p1 * e1 + p2 * e2 + p3 * e3
+                gf[k] += p0 * f0 + p1 * f1 + p2 * f2 + p3 * f3
+                gg[k] += p0 * g0 + p1 * g1 + p2 * g2 + p3 * g3
+                gh[k] += p0 * h0 + p1 * h1 + p2 * h2 + p3 * h3
+                gi[k] += p0 * i0 + p1 * i1 + p2 * i2 + p3 * i3
 
 
 @inner
@@ -119,7 +107,7 @@ def pack(W, Wt):
 
 @inner
 def share_loss(x, W, b, y, begin, end, Wt, gWt, gb):
-    """Set the gradients of the rows begin..end; return their loss and a bad row or -1."""
+    """Set the gradients of rows begin..end; return their loss and a bad row or -1."""
     n_out, n_labels = len(b), len(y)
     zero = x.dtype.type(0)
     scale = x.dtype.type(1 / max(n_labels, 1))
@@ -199,13 +187,19 @@ def all_mistakes(x, W, b, y, shares, mistakes, Wt):
         mistakes[t] = share_mistakes(x, W, b, y, begin, end, Wt[t])
 
 
-@numba_njit
+@outer
+def contiguous(array):
+    """Return `array`, copied where it is not: the loops are compiled for one layout."""
+    return np.ascontiguousarray(array)
+
+
+@outer
 def shares_for(x, n_out):
     """Return into how many shares the rows are split, one a thread."""
     return min(MOST_THREADS, 1 + int(x.size * n_out / THREAD_WORK))
 
 
-@numba_njit
+@outer
 def loss_and_gradient(x, W, b, y):
     if x.shape[1] != len(W) or len(b) != W.shape[1]:
         raise ValueError("Softmax regression: shapes of input, W and b do not fit.")
@@ -217,13 +211,9 @@ def loss_and_gradient(x, W, b, y):
     gWt = np.empty((shares, classes, n_in), x.dtype)
     gb = np.empty((shares, classes))
     loss, bad = np.empty(shares), np.empty(shares, np.int64)
-    all_losses(np.ascontiguousarray(x), W, b, y, shares, loss, bad, Wt, gWt, gb)
-    mean, gW, gb_sum = (
-        np.zeros(()),
-        np.zeros(W.shape, W.dtype),
-        np.zeros(n_out, W.dtype),
-    )
-    total = 0.0
+    x, W, b, y = contiguous(x), contiguous(W), contiguous(b), contiguous(y)
+    all_losses(x, W, b, y, shares, loss, bad, Wt, gWt, gb)
+    gW, gb_sum, total = np.zeros(W.shape, W.dtype), np.zeros(n_out, W.dtype), 0.0
     for t in range(shares):
         if bad[t] >= 0:
             raise IndexError("Softmax regression: a label is out of bounds.")
@@ -239,14 +229,15 @@ def loss_and_gradient(x, W, b, y):
     return mean, gW, gb_sum
 
 
-@numba_njit
+@outer
 def errors(x, W, b, y):
     if x.shape[1] != len(W) or len(b) != W.shape[1] or len(y) != len(x):
         raise ValueError("Softmax regression: shapes of x, W, b and y do not fit.")
     classes, shares = -(-len(b) // PANEL) * PANEL, shares_for(x, len(b))
     mistakes = np.empty(shares, np.int64)
     Wt = np.empty((shares, classes, len(W)), x.dtype)
-    all_mistakes(np.ascontiguousarray(x), W, b, y, shares, mistakes, Wt)
+    x, W, b, y = contiguous(x), contiguous(W), contiguous(b), contiguous(y)
+    all_mistakes(x, W, b, y, shares, mistakes, Wt)
     total = 0
     for t in range(shares):
         total += mistakes[t]

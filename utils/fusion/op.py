@@ -1,5 +1,6 @@
 """The fused operations: a minibatch's loss with its gradients, and its errors."""
 
+import os
 from functools import cache
 from pathlib import Path
 from zlib import crc32
@@ -15,6 +16,11 @@ from pytensor.graph.basic import Apply
 from pytensor.link.c.op import COp, OpenMPOp
 from pytensor.tensor.special import softmax
 
+# A thread that waits for another on a busy machine must not keep it off its core.
+# GCC's OpenMP reads this when it is loaded, and by default spins for milliseconds.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+
 FOLDER = Path(__file__).parent
 LABELS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32")
 PRECISIONS = {"float32": "int32", "float64": "int64"}
@@ -23,20 +29,19 @@ PRECISIONS = {"float32": "int32", "float64": "int64"}
 @cache
 def support_code():
     """Return the C++ text of kernel and binding, in a namespace for each precision."""
-    kernel, binding = (
+    text = "\n".join(
         (FOLDER / name).read_text(encoding="utf-8")
-        for name in ("kernel.c", "binding.c")
+        for name in ("kernel.c", "shares.c", "binding.c")
     )
     return "\n".join(
         f"#undef REAL\n#undef BITS\n#define REAL npy_{real}\n#define BITS npy_{bits}\n"
-        f"namespace softmax_regression_{real} {{\n{kernel}\n{binding}\n}}"
+        f"namespace softmax_regression_{real} {{\n{text}\n}}"
         for real, bits in PRECISIONS.items()
     )
 
 
-@cache
 def openmp_works():
-    """Return whether PyTensor's C++ compiler takes OpenMP."""
+    """Return whether PyTensor's C++ compiler takes OpenMP; asked once a process."""
     if OpenMPOp.gxx_support_openmp is None:
         OpenMPOp.gxx_support_openmp = bool(OpenMPOp.test_gxx_support())
     return OpenMPOp.gxx_support_openmp
@@ -84,7 +89,7 @@ class SoftmaxRegression(COp):
         return f"softmax_regression_{node.inputs[0].dtype}::workspace space_{name};"
 
     def c_init_code_struct(self, node, name, sub):
-        return f"space_{name}.memory = NULL; space_{name}.bytes = 0;"
+        return f"memset(&space_{name}, 0, sizeof(space_{name}));"
 
     def c_cleanup_code_struct(self, node, name):
         return f"free(space_{name}.memory);"
@@ -140,9 +145,8 @@ class SoftmaxRegressionLoss(SoftmaxRegression):
         return Apply(self, [x, W, b, y], [x.type.clone(shape=())(), W.type(), b.type()])
 
     def infer_shape(self, *arguments):
-        # PyTensor 3.0 passes the graph before the node and the shapes, 3.3 does not.
-        *_, (_, W_shape, b_shape, _) = arguments
-        return [(), W_shape, b_shape]
+        *_, shapes = arguments  # PyTensor 3.0 passes the graph before node and shapes
+        return [(), shapes[1], shapes[2]]
 
     def perform(self, node, inputs, output_storage):
         x, W, b, y = inputs
