@@ -163,10 +163,11 @@ static void chunk_logits(const problem *p, const REAL *x, ptrdiff_t rows,
         }
 }
 
-/* Turns logits (class, CHUNK) into scale * softmax, and returns the sum over the rows
-   of log(sum(exp(z - max))) + max for those that have a label. */
+/* Turns logits (class, CHUNK) into scale * softmax, and returns the loss of the rows that
+   have a label: the sum of log(sum(exp(z - max))) + max - z[label]. `chosen` holds the
+   last; the two large numbers meet first, lest they drown the other rows. */
 static double chunk_softmax(const problem *p, ptrdiff_t rows, ptrdiff_t labelled,
-                            REAL scale, REAL *logits)
+                            REAL scale, const REAL *chosen, REAL *logits)
 {
     double loss = 0;
     for (ptrdiff_t first = 0; first < rows; first += LANES) {
@@ -182,7 +183,8 @@ static double chunk_softmax(const problem *p, ptrdiff_t rows, ptrdiff_t labelled
             sum += *z;
         }
         for (ptrdiff_t lane = 0; lane < LANES && first + lane < labelled; lane++)
-            loss += log((double)sum[lane]) + (double)largest[lane];
+            loss += log((double)sum[lane]) +
+                    ((double)largest[lane] - (double)chosen[first + lane]);
         sum = scale / sum;
         for (ptrdiff_t c = 0; c < p->n_out; c++)
             *(vec *)(column + c * CHUNK) *= sum;

@@ -27,12 +27,10 @@ MOST_THREADS = min(MOST_THREADS or 2**16, numba.config.NUMBA_NUM_THREADS)
 # PyTensor keeps compiled functions under this key, and does not look at the source.
 CACHE_KEY = f"{crc32(Path(__file__).read_bytes())}, {MOST_THREADS}"
 
-# Sums over features may be taken in any order; NaN and infinity keep their meaning.
-inner = numba_njit(
-    fastmath={"reassoc", "contract", "nsz"},
-    error_model="numpy",
-)
-outer = numba_njit(error_model="numpy")
+# Sums over features may be taken in any order; NaN and infinity keep their meaning. All
+# else stays in order, which PyTensor's default would not keep.
+inner = numba_njit(fastmath={"reassoc", "contract", "nsz"}, error_model="numpy")
+outer = numba_njit(fastmath=False, error_model="numpy")
 
 
 @inner
@@ -97,7 +95,7 @@ def chunk_gradient(x, first, rows, delta, gWt):
                 gi[k] += p0 * i0 + p1 * i1 + p2 * i2 + p3 * i3
 
 
-@inner
+@outer
 def pack(W, Wt):
     """Set the first rows of Wt (classes, n_in) to W transposed, the others to zero."""
     for c in range(len(Wt)):
@@ -105,7 +103,7 @@ def pack(W, Wt):
             Wt[c, k] = W[k, c] if c < W.shape[1] else 0
 
 
-@inner
+@outer
 def share_loss(x, W, b, y, begin, end, Wt, gWt, gb):
     """Set the gradients of rows begin..end; return their loss and a bad row or -1."""
     n_out, n_labels = len(b), len(y)
@@ -151,7 +149,7 @@ def share_loss(x, W, b, y, begin, end, Wt, gWt, gb):
     return loss, -1
 
 
-@inner
+@outer
 def share_mistakes(x, W, b, y, begin, end, Wt):
     """Return for how many of the rows begin..end another class is the most probable."""
     n_out, mistakes = len(b), 0

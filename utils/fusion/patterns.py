@@ -115,7 +115,7 @@ def residual(fgraph, p):
 
 
 def is_minus_one_over_count(value, y):
-    """Return whether `value` is ``-1 / y.shape[0]``, its shape checked or not."""
+    """Return whether `value` is ``-1 / y.shape[0]``, be its shape checked or not."""
     value, *_ = made_by(value, Assert) or (value,)
     match made_by(value, scalars.true_div):
         case numerator, count:

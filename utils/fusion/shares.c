@@ -30,7 +30,7 @@ static ptrdiff_t share_begin(ptrdiff_t size, int t, int n_threads)
 static void share_loss(const problem *p, share *s, ptrdiff_t from, ptrdiff_t to)
 {
     const REAL scale = p->n_labels ? 1 / (REAL)p->n_labels : 0;
-    REAL *delta = s->logits;
+    REAL *delta = s->logits, chosen[CHUNK];
     for (ptrdiff_t first = from; first < to; first += CHUNK) {
         const ptrdiff_t rows = to - first < CHUNK ? to - first : CHUNK;
         const REAL *x = p->x + first * p->x_row;
@@ -47,9 +47,9 @@ static void share_loss(const problem *p, share *s, ptrdiff_t from, ptrdiff_t to)
                 return;
             }
             label[r] = (y < 0 ? y + p->n_out : y) * CHUNK + r;
-            s->loss -= (double)delta[label[r]];
+            chosen[r] = delta[label[r]];
         }
-        s->loss += chunk_softmax(p, rows, labelled, scale, delta);
+        s->loss += chunk_softmax(p, rows, labelled, scale, chosen, delta);
         for (ptrdiff_t r = 0; r < labelled; r++)
             delta[label[r]] -= scale;
         for (ptrdiff_t c = 0; c < p->n_out; c++) {
