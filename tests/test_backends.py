@@ -4,7 +4,9 @@ import sys
 
 import numpy as np
 import pytensor
+import pytensor.tensor as T
 import pytest
+from pytensor.compile.mode import Mode
 from pytensor.link.numba.linker import NumbaLinker
 from pytensor.link.vm import VMLinker
 
@@ -23,6 +25,43 @@ def test_auto_is_c_where_a_compiler_works():
     if c_compiler.find().error:
         pytest.skip(f"needs a C++ compiler: {c_compiler.find().error}")
     assert isinstance(compilation_mode("auto").linker, OneModuleLinker)
+
+
+@pytest.fixture
+def c_mode():
+    if c_compiler.find().error:
+        pytest.skip(f"needs a C++ compiler: {c_compiler.find().error}")
+    return compilation_mode("c")
+
+
+def test_c_makes_one_module_of_operations_with_c_code(c_mode):
+    x = T.dvector("x")
+    total = pytensor.shared(np.zeros(3))
+    function = pytensor.function([x], updates=[(total, total + x)], mode=c_mode)
+    assert type(function.vm).__name__ == "_CThunk"
+    function([1, 2, 3])
+    function([1, 2, 3])
+    np.testing.assert_array_equal(total.get_value(), [2, 4, 6])
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        pytest.param(lambda x: T.dot(x, x.T), id="no C code"),
+        pytest.param(lambda x: T.inc_subtensor((x * 2)[:2], x[:2]), id="Python side"),
+    ],
+)
+def test_c_leaves_other_operations_to_the_cvm(c_mode, expression):
+    x = T.dmatrix("x")
+    total = pytensor.shared(np.zeros((3, 3)))
+    new = total + expression(x)
+    function = pytensor.function([x], new, updates=[(total, new)], mode=c_mode)
+    assert type(function.vm).__name__ == "CVM"
+    value = np.arange(9.0).reshape(3, 3)
+    python = pytensor.function([x], expression(x), mode=Mode("py", None))
+    function(value)
+    np.testing.assert_allclose(function(value), 2 * python(value))
+    np.testing.assert_allclose(total.get_value(), 2 * python(value))
 
 
 def test_auto_is_numba_without_a_compiler():

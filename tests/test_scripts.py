@@ -172,6 +172,22 @@ def test_predict_without_a_model(run):
     assert "best_model.pkl" in line
 
 
+@pytest.mark.parametrize("backend", BACKENDS[:1])
+def test_sgd_imports_only_what_it_uses(run, tiny_npz, backend):
+    program = (
+        "import sys, logistic_sgd\n"
+        "status = logistic_sgd.main(sys.argv[1:])\n"
+        "heavy = {'jax', 'matplotlib', 'numba', 'pooch', 'requests', 'sklearn'}\n"
+        "print(sorted(heavy & set(sys.modules)), 'scipy.optimize' in sys.modules)\n"
+    )
+    arguments = ["--dataset", tiny_npz, "--batch-size", 10, "--n-epochs", 1]
+    done = run(
+        *["-c", program, *arguments, "--backend", backend], PYTHONPATH=str(REPOSITORY)
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[] False"
+
+
 @pytest.mark.parametrize("script", [SGD, CG])
 def test_help_names_the_options(run, script):
     shown = run(script, "--help")
