@@ -73,6 +73,11 @@ def counted_labels(variable):
     return None
 
 
+def either_order(inputs):
+    """Return both orders of two inputs; nothing where there are not two."""
+    return permutations(inputs) if len(inputs) == 2 else ()
+
+
 def stop_of(rows):
     """Return n where `rows` is arange(n), else `rows` itself, which is no length."""
     match made_by(rows, ARange):
@@ -120,9 +125,10 @@ class MarkLabelCounts(GraphRewriter):
                 self.mark_shape(fgraph, node.outputs[0], y)
 
     def mark_compared(self, fgraph, node):
-        for predicted, y in permutations(node.inputs):
-            # A y of static length 1 would be broadcast to the length of the others.
-            if made_by(predicted, Argmax) and y.type.broadcastable == (False,):
+        for predicted, y in either_order(node.inputs):
+            # One of static length 1 would be broadcast to the length of the other.
+            lengthy = predicted.type.broadcastable == y.type.broadcastable == (False,)
+            if made_by(predicted, Argmax) and lengthy:
                 self.mark_shape(fgraph, node.outputs[0], y)
                 return
 

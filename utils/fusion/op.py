@@ -68,6 +68,14 @@ class SoftmaxRegression(COp):
             )
         return [x, W, b, y if y.dtype in ("int32", "int64") else y.astype("int64")]
 
+    def check_shapes(self, x, W, b):
+        """Raise ValueError unless the values' shapes fit; NumPy would broadcast b."""
+        if x.shape[1] != W.shape[0] or b.shape != W.shape[1:]:
+            raise ValueError(
+                f"Softmax regression: shapes do not fit: input {x.shape}, W {W.shape}, "
+                f"b {b.shape}."
+            )
+
     def c_headers(self, **kwargs):
         # The kernel's own includes stand in a namespace: their guards must be closed.
         headers = ["<float.h>", "<math.h>", "<stddef.h>", "<stdint.h>", "<stdlib.h>"]
@@ -151,6 +159,7 @@ class SoftmaxRegressionLoss(SoftmaxRegression):
 
     def perform(self, node, inputs, output_storage):
         x, W, b, y = inputs
+        self.check_shapes(x, W, b)
         rows = np.arange(len(y))
         z = x @ W + b
         with np.errstate(all="ignore"):  # NaN and infinity are results here
@@ -220,6 +229,7 @@ class SoftmaxRegressionErrors(SoftmaxRegression):
 
     def perform(self, node, inputs, output_storage):
         x, W, b, y = inputs
+        self.check_shapes(x, W, b)
         if len(x) != len(y):
             raise ValueError(
                 f"Softmax regression: {len(y)} labels for {len(x)} examples."

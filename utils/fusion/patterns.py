@@ -4,8 +4,6 @@ Each function looks at one part, and returns its variables, or None where the pa
 not what it has to be.
 """
 
-from itertools import permutations
-
 from pytensor.raise_op import Assert
 from pytensor.scalar import basic as scalars
 from pytensor.tensor.basic import Alloc
@@ -13,7 +11,13 @@ from pytensor.tensor.elemwise import DimShuffle
 from pytensor.tensor.math import Dot, Sum
 from pytensor.tensor.subtensor import AdvancedIncSubtensor, AdvancedSubtensor
 
-from utils.fusion.lengths import counted_labels, is_number, made_by, picked_labels
+from utils.fusion.lengths import (
+    counted_labels,
+    either_order,
+    is_number,
+    made_by,
+    picked_labels,
+)
 from utils.fusion.op import LABELS, PRECISIONS
 
 # Numbers in W up to which the fused Op was measured to be no slower than BLAS whatever
@@ -42,7 +46,7 @@ def affine_inputs(fgraph, logits):
     The shape of W has to be static: where it is unknown, BLAS may be the faster.
     """
     terms = made_by(logits, scalars.add)
-    for product, bias in permutations(terms) if len(terms) == 2 else ():
+    for product, bias in either_order(terms):
         match made_by(product, Dot), made_by(bias, DimShuffle, new_order=("x", 0)):
             case (x, W), (b,):
                 break
@@ -95,7 +99,7 @@ def residual(fgraph, p):
     if delta is None:
         return None
     hot, *rest = made_by(delta, scalars.sub) or (None,)
-    for factor, column in permutations(made_by(weighted, scalars.mul)):
+    for factor, column in either_order(made_by(weighted, scalars.mul)):
         row_sums, *_ = made_by(column, DimShuffle, new_order=(0, "x")) or (column,)
         if factor is p and made_by(row_sums, Sum, axis=(1,)) == (hot,):
             break

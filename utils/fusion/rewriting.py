@@ -6,8 +6,6 @@ lengths they rely on are marked before `canonicalize` (1).
 ``mode.excluding("softmax_regression")`` gives PyTensor's own graph.
 """
 
-from itertools import permutations
-
 from pytensor.compile.mode import optdb
 from pytensor.graph.rewriting.basic import GraphRewriter
 from pytensor.scalar import basic as scalars
@@ -18,6 +16,7 @@ from pytensor.tensor.special import LogSoftmax, Softmax
 from utils.fusion.lengths import (
     MarkLabelCounts,
     RemoveLabelCounts,
+    either_order,
     is_number,
     made_by,
     replace,
@@ -131,7 +130,7 @@ class FuseErrors(GraphRewriter):
         wrong = sole_user(fgraph, predicted)
         if wrong is None or made_by(predicted, Argmax, axis=(1,)) != (p,):
             return None
-        for left, y in permutations(made_by(wrong, scalars.neq)):
+        for left, y in either_order(made_by(wrong, scalars.neq)):
             if left is predicted and y.ndim == 1 and y.dtype in LABELS:
                 mean = mean_over_labels(fgraph, wrong, y)
                 if mean is not None and mean.dtype == "float64":
