@@ -19,7 +19,7 @@ class TrainingStopped(KeyboardInterrupt):
         ``signal.SIGINT``, ``signal.SIGTERM`` or another.
     """
 
-    def __init__(self, signal_number, message="before training began"):
+    def __init__(self, signal_number, message):
         name = signal.Signals(signal_number).name
         super().__init__(f"stopped by {name} {message}")
         self.signal_number = signal_number

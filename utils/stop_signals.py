@@ -33,7 +33,8 @@ def stopping(recorder):
             recorder.request_stop(signal_number)
         else:
             signal.signal(signal_number, signal.SIG_DFL)
-            raise TrainingStopped(signal_number)
+            when = "at once; its files are whole" if asked else "outside of training"
+            raise TrainingStopped(signal_number, when)
 
     before = {}
     if threading.current_thread() is threading.main_thread():
