@@ -331,10 +331,9 @@ def sgd_optimization_mnist(
 
     while state.epoch < n_epochs and not done_looping:
         state.epoch += 1
-        # From 0, but where a checkpoint was written within an epoch.
-        for minibatch_index in range(
-            (state.iter + 1) % n_train_batches, n_train_batches
-        ):
+        # 0, but where a resumed run begins within an epoch.
+        first_index = (state.iter + 1) % n_train_batches
+        for minibatch_index in range(first_index, n_train_batches):
             minibatch_avg_cost = train_model(minibatch_index)
             state.iter = (state.epoch - 1) * n_train_batches + minibatch_index
             recorder.minibatch(state, minibatch_avg_cost)
