@@ -27,6 +27,8 @@ PROGRAM = """
 import importlib, os, resource, signal, sys, threading, time
 from utils import recorder
 
+# What runs the tests in the background has them ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 minibatch, count = recorder.Recorder.minibatch, 0
 
 def counted(self, state, cost):
@@ -57,7 +59,7 @@ def run(tmp_path):
             cwd=tmp_path,
             env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
             text=True,
-            timeout=300,
+            timeout=120,
             **(streams | options),
         )
 
