@@ -1,7 +1,7 @@
 # Every command that a developer needs; `make help` lists them.
 PYTHON ?= python
 
-.PHONY: help test check format bench growth
+.PHONY: help test kills check format bench growth
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -9,6 +9,9 @@ help:  ## list these commands
 
 test:  ## run the tests (set LOGREG_DATA to a folder of MNIST files for all of them)
 	$(PYTHON) -m pytest
+
+kills:  ## kill 100 runs of each script with SIGKILL, and compare the resumed with the unbroken
+	$(PYTHON) tests/kill_and_resume.py 100 --dataset mnist.pkl.gz
 
 check:  ## style, format, and that every file compiles without a warning
 	$(PYTHON) -m ruff check .

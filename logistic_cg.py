@@ -11,7 +11,6 @@ S. J. Wright, Numerical Optimization, section 5.2 (Polak-Ribiere).
 """
 
 import sys
-import time
 
 import numpy as np
 import pytensor
@@ -21,7 +20,10 @@ import scipy.optimize
 import logistic_sgd
 from logistic_sgd import load_data, shared_parameter
 from utils import backends, command_line, model_file
+from utils.checkpoint import Checkpoint
+from utils.evaluations import Evaluations
 from utils.recorder import Recorder
+from utils.resuming import resumable
 from utils.training import (
     TrainingResult,
     TrainingState,
@@ -62,6 +64,7 @@ class LogisticRegression(logistic_sgd.LogisticRegression):
         self._connect(input)
 
 
+@resumable(dataset="mnist_pkl_gz")
 def cg_optimization_mnist(
     n_epochs=50,
     mnist_pkl_gz="mnist.pkl.gz",
@@ -70,6 +73,8 @@ def cg_optimization_mnist(
     model="best_model.pkl",
     backend="auto",
     recorder=None,
+    checkpoint=None,
+    resume=None,
 ):
     """Train logistic regression by nonlinear conjugate gradient.
 
@@ -89,6 +94,14 @@ def cg_optimization_mnist(
         See `utils.backends.compilation_mode`. Default "auto".
     recorder : utils.recorder.Recorder, optional
         What the run reports to; the default prints the tutorial's lines only.
+    checkpoint : str or path, optional
+        Where the state of training, with all costs and gradients so far, is kept at
+        each iteration; see `utils.evaluations`. Default: `resume`.
+    resume : str or path, optional
+        A checkpoint to go on from, after its last iteration. Arguments that are not
+        given have the values they had in its run; only `n_epochs`, `backend`, and the
+        places of files may differ. The lines that are printed are those that are left
+        of that run.
 
     Returns
     -------
@@ -100,12 +113,21 @@ def cg_optimization_mnist(
         Before any data is read.
     utils.datasets.DatasetError
         See `logistic_sgd.load_data`.
+    utils.checkpoint_file.CheckpointError
+        Where `resume` is no checkpoint, or that of another run.
+    utils.recorder.DivergenceError
+        If the cost becomes NaN or infinite.
+    utils.recorder.TrainingStopped
+        If `recorder` was asked to stop.
+    utils.files.WriteError
+        At the end, if the model or checkpoint could not be written.
     """
     check_hyperparameters(n_epochs, batch_size)
     mode = backends.compilation_mode(backend)
     recorder = recorder or Recorder()
+    announce = recorder.say if resume is None else recorder.notice
 
-    recorder.say("... loading data")
+    announce("... loading data")
     splits = load_data(mnist_pkl_gz, notify=recorder.notice)
     (train_set_x, train_set_y), (valid_set_x, valid_set_y), (test_set_x, test_set_y) = (
         splits
@@ -113,10 +135,21 @@ def cg_optimization_mnist(
     batch_size, n_train_batches, n_valid_batches, n_test_batches = minibatch_counts(
         [len(x.get_value(borrow=True)) for x, _ in splits], batch_size
     )
+    keeper = Checkpoint(
+        checkpoint,
+        resume,
+        "conjugate gradient",
+        splits,
+        batch_size=batch_size,
+        n_epochs=n_epochs,
+        dataset=mnist_pkl_gz,
+        model=model,
+        backend=backend,
+    )
     n_in = train_set_x.get_value(borrow=True).shape[1]
     n_out = int(train_set_y.get_value(borrow=True).max()) + 1
 
-    recorder.say("... building the model")
+    announce("... building the model")
     index = T.lscalar("index")  # which minibatch
     x = T.matrix("x")  # its images, (batch_size, n_in)
     y = T.ivector("y")  # their labels, (batch_size,)
@@ -164,6 +197,7 @@ def cg_optimization_mnist(
             train_loss += float(batch_cost)
             gradient += batch_gradient
             recorder.minibatch(state, batch_cost)
+        recorder.check_costs(state, "images scaled to lie between 0 and 1")
         return train_loss / n_train_batches, gradient / n_train_batches
 
     # theta is seen by SciPy alone; the file holds the class with shared W and b.
@@ -182,35 +216,42 @@ def cg_optimization_mnist(
             theta = classifier.theta.get_value(borrow=True)
             best.W.set_value(theta[: n_in * n_out].reshape(n_in, n_out))
             best.b.set_value(theta[n_in * n_out :])
-            model_file.save(
-                best,
-                model,
-                {
-                    "dataset": str(mnist_pkl_gz),
-                    "trained_by": "conjugate gradient",
-                    "batch_size": int(batch_size),
-                    "epoch": state.epoch,
-                    "validation_error": float(this_validation_loss),
-                    "test_error": float(state.test_score),
-                },
-            )
+            metadata = {
+                "dataset": str(mnist_pkl_gz),
+                "trained_by": "conjugate gradient",
+                "batch_size": int(batch_size),
+                "epoch": state.epoch,
+                "validation_error": float(this_validation_loss),
+                "test_error": float(state.test_score),
+            }
+            recorder.write(model, model_file.dumps(best, metadata))
+            state.best_model = best.__getstate__()
         recorder.validation(state, this_validation_loss)
 
-    recorder.say("... training the model")
-    recorder.say("Optimizing using scipy.optimize.fmin_cg...")
+    announce("... training the model")
+    announce("Optimizing using scipy.optimize.fmin_cg...")
     state = TrainingState()
-    recorder.start(None, unit="minibatch")
-    start_time = time.perf_counter()
+    evaluations = Evaluations(record=checkpoint is not None)
+    keeper.restore(state, classifier.params, evaluations=evaluations)
+    if resume is not None:
+        recorder.notice(
+            f"... going on after iteration {state.epoch} from {resume}: SciPy starts "
+            "again, and is given the costs and gradients that were kept"
+        )
+        recorder.write(model, model_file.dumps_kept(state.best_model, model))
+    recorder.start(
+        None, "minibatch", state, keeper, lambda: f"iteration {state.epoch + 1}"
+    )
     # fmin_cg's algorithm; by this name one function may give cost and gradient.
     scipy.optimize.minimize(
-        train_fn,
+        evaluations.function(train_fn),
         x0=np.zeros(n_in * n_out + n_out),
         jac=True,
         method="CG",
-        callback=callback,
+        callback=evaluations.callback(callback),
         options={"maxiter": n_epochs},
     )
-    seconds = time.perf_counter() - start_time
+    seconds = recorder.seconds
     recorder.close()
     recorder.say(
         "Optimization complete with best validation score of "
@@ -218,6 +259,7 @@ def cg_optimization_mnist(
         f"with test performance {state.test_score * 100:f} %"
     )
     command_line.print_run_time(__file__, seconds)
+    recorder.check_files()
     return TrainingResult.of(state, seconds)
 
 
@@ -226,8 +268,9 @@ def main(arguments=None):
     parser = command_line.parser("logistic_cg.py", __doc__, n_epochs=50)
 
     def run(options):
-        training = command_line.training_arguments(options)
-        cg_optimization_mnist(mnist_pkl_gz=training.pop("dataset"), **training)
+        cg_optimization_mnist(
+            **command_line.training_arguments(options, dataset="mnist_pkl_gz")
+        )
 
     return command_line.run(parser, run, arguments, floatX="float64")
 

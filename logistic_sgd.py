@@ -18,14 +18,15 @@ Learning, section 4.3.4.
 """
 
 import sys
-import time
 
 import numpy as np
 import pytensor
 import pytensor.tensor as T
 
 from utils import backends, command_line, datasets, model_file
+from utils.checkpoint import Checkpoint
 from utils.recorder import Recorder
+from utils.resuming import resumable
 from utils.training import (
     TrainingResult,
     TrainingState,
@@ -180,6 +181,7 @@ def load_data(dataset, notify=None):
     return [shared_dataset(x, y) for x, y in datasets.load(dataset, notify=notify)]
 
 
+@resumable(dataset="dataset")
 def sgd_optimization_mnist(
     learning_rate=0.13,
     n_epochs=1000,
@@ -189,6 +191,8 @@ def sgd_optimization_mnist(
     model="best_model.pkl",
     backend="auto",
     recorder=None,
+    checkpoint=None,
+    resume=None,
 ):
     """Train logistic regression by minibatch stochastic gradient descent.
 
@@ -209,6 +213,12 @@ def sgd_optimization_mnist(
         See `utils.backends.compilation_mode`. Default "auto".
     recorder : utils.recorder.Recorder, optional
         What the run reports to; the default prints the tutorial's lines only.
+    checkpoint : str or path, optional
+        Where the state of training is kept at each validation. Default: `resume`.
+    resume : str or path, optional
+        A checkpoint to go on from. Arguments that are not given have the values they
+        had in its run; only `n_epochs`, `backend`, and the places of files may differ.
+        The lines that are printed are those that are left of that run.
 
     Returns
     -------
@@ -220,12 +230,21 @@ def sgd_optimization_mnist(
         Before any data is read.
     utils.datasets.DatasetError
         See `load_data`.
+    utils.checkpoint_file.CheckpointError
+        Where `resume` is no checkpoint, or that of another run.
+    utils.recorder.DivergenceError
+        If the cost becomes NaN or infinite.
+    utils.recorder.TrainingStopped
+        If `recorder` was asked to stop.
+    utils.files.WriteError
+        At the end, if the model or checkpoint could not be written.
     """
     check_hyperparameters(n_epochs, batch_size, learning_rate)
     mode = backends.compilation_mode(backend)
     recorder = recorder or Recorder()
+    announce = recorder.say if resume is None else recorder.notice
 
-    recorder.say("... loading data")
+    announce("... loading data")
     splits = load_data(dataset, notify=recorder.notice)
     (train_set_x, train_set_y), (valid_set_x, valid_set_y), (test_set_x, test_set_y) = (
         splits
@@ -233,8 +252,23 @@ def sgd_optimization_mnist(
     batch_size, n_train_batches, n_valid_batches, n_test_batches = minibatch_counts(
         [len(x.get_value(borrow=True)) for x, _ in splits], batch_size
     )
+    hyperparameters = {
+        "learning_rate": float(learning_rate),
+        "batch_size": int(batch_size),
+    }
+    keeper = Checkpoint(
+        checkpoint,
+        resume,
+        "minibatch SGD",
+        splits,
+        **hyperparameters,
+        n_epochs=n_epochs,
+        dataset=dataset,
+        model=model,
+        backend=backend,
+    )
 
-    recorder.say("... building the model")
+    announce("... building the model")
     index = T.lscalar("index")  # which minibatch
     x = T.matrix("x")  # its images, (batch_size, n_in)
     y = T.ivector("y")  # their labels, (batch_size,)
@@ -279,60 +313,64 @@ def sgd_optimization_mnist(
     )
     backends.call_once([train_model, validate_model, test_model], 0, classifier.params)
 
-    recorder.say("... training the model")
+    announce("... training the model")
     state = TrainingState()
     # Validate once an epoch, or more often where patience could run out within one.
     validation_frequency = min(n_train_batches, state.patience // 2)
-    done_looping = False
-    recorder.start(n_epochs * n_train_batches, unit="minibatch")
-    start_time = time.perf_counter()
+    keeper.restore(state, classifier.params, n_train_batches)
+    if resume is not None:
+        recorder.notice(f"... going on after epoch {state.epoch} from {resume}")
+        recorder.write(model, model_file.dumps_kept(state.best_model, model))
+
+    def where():
+        minibatch_index = state.iter % n_train_batches
+        return f"epoch {state.epoch}, minibatch {minibatch_index + 1}/{n_train_batches}"
+
+    done_looping = state.out_of_patience
+    recorder.start(n_epochs * n_train_batches, "minibatch", state, keeper, where)
 
     while state.epoch < n_epochs and not done_looping:
         state.epoch += 1
-        for minibatch_index in range(n_train_batches):
+        # 0, but where a resumed run begins within an epoch.
+        first_index = (state.iter + 1) % n_train_batches
+        for minibatch_index in range(first_index, n_train_batches):
             minibatch_avg_cost = train_model(minibatch_index)
             state.iter = (state.epoch - 1) * n_train_batches + minibatch_index
             recorder.minibatch(state, minibatch_avg_cost)
 
             if (state.iter + 1) % validation_frequency == 0:
+                recorder.check_costs(state, f"a learning rate below {learning_rate:g}")
                 this_validation_loss = np.mean(
                     [validate_model(i) for i in range(n_valid_batches)]
                 )
-                where = (
-                    f"epoch {state.epoch}, "
-                    f"minibatch {minibatch_index + 1}/{n_train_batches}"
-                )
                 recorder.say(
-                    f"{where}, validation error {this_validation_loss * 100:f} %"
+                    f"{where()}, validation error {this_validation_loss * 100:f} %"
                 )
                 if state.is_new_best(this_validation_loss):
                     state.test_score = np.mean(
                         [test_model(i) for i in range(n_test_batches)]
                     )
                     recorder.say(
-                        f"     {where}, "
+                        f"     {where()}, "
                         f"test error of best model {state.test_score * 100:f} %"
                     )
-                    model_file.save(
-                        classifier,
-                        model,
-                        {
-                            "dataset": str(dataset),
-                            "trained_by": "minibatch SGD",
-                            "learning_rate": float(learning_rate),
-                            "batch_size": int(batch_size),
-                            "epoch": state.epoch,
-                            "validation_error": float(this_validation_loss),
-                            "test_error": float(state.test_score),
-                        },
-                    )
+                    metadata = {
+                        "dataset": str(dataset),
+                        "trained_by": "minibatch SGD",
+                        **hyperparameters,
+                        "epoch": state.epoch,
+                        "validation_error": float(this_validation_loss),
+                        "test_error": float(state.test_score),
+                    }
+                    recorder.write(model, model_file.dumps(classifier, metadata))
+                    state.best_model = classifier.__getstate__()
                 recorder.validation(state, this_validation_loss)
 
             if state.out_of_patience:
                 done_looping = True
                 break
 
-    seconds = time.perf_counter() - start_time
+    seconds = recorder.seconds
     recorder.close()
     recorder.say(
         "Optimization complete with best validation score of "
@@ -344,6 +382,7 @@ def sgd_optimization_mnist(
         f"with {state.epoch / seconds:f} epochs/sec"
     )
     command_line.print_run_time(__file__, seconds)
+    recorder.check_files()
     return TrainingResult.of(state, seconds)
 
 
@@ -408,8 +447,7 @@ def main(arguments=None):
     parser.add_argument(
         "--learning-rate",
         type=float,
-        default=0.13,
-        help="step along the negative gradient (default: %(default)s)",
+        help="step along the negative gradient (default: 0.13)",
     )
     parser.add_argument(
         "--predict",
@@ -419,10 +457,10 @@ def main(arguments=None):
 
     def run(options):
         if options.predict:
-            predict(options.model, options.dataset, backend=options.backend)
+            predict(**command_line.given(options, "model", "dataset", "backend"))
         else:
             sgd_optimization_mnist(
-                learning_rate=options.learning_rate,
+                **command_line.given(options, "learning_rate"),
                 **command_line.training_arguments(options),
             )
 

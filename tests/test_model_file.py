@@ -13,7 +13,7 @@ from conftest import REPOSITORY
 
 import logistic_sgd
 from logistic_sgd import LogisticRegression
-from utils import model_file
+from utils import files, model_file
 from utils.model_file import ModelFileError
 
 
@@ -120,7 +120,7 @@ def test_save_that_fails_keeps_the_old_file(classifier, saved, monkeypatch):
     def full_disk(handle):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(model_file.os, "fsync", full_disk)
+    monkeypatch.setattr(files.os, "fsync", full_disk)
     with pytest.raises(OSError, match="No space"):
         model_file.save(classifier, saved, {})
     assert saved.read_bytes() == before

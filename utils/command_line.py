@@ -6,16 +6,20 @@ import sys
 
 from pytensor import config
 
-from utils import datasets
+from utils import checkpoint_file, datasets
 from utils.backends import BACKENDS, BackendError
+from utils.checkpoint_file import CheckpointError
 from utils.datasets import DatasetError
 from utils.model_file import ModelFileError
-from utils.recorder import Recorder
+from utils.recorder import DivergenceError, Recorder, TrainingStopped
+from utils.stop_signals import stopping
 from utils.training import HyperparameterError
 
 EXPECTED_ERRORS = (
     BackendError,
+    CheckpointError,
     DatasetError,
+    DivergenceError,
     HyperparameterError,
     ModelFileError,
     OSError,
@@ -32,7 +36,7 @@ def parser(script, description, n_epochs):
     description : str
         Its docstring; the first line is shown by ``--help``.
     n_epochs : int
-        Default of ``--n-epochs``.
+        Default of ``--n-epochs``, for the help.
 
     Returns
     -------
@@ -51,9 +55,8 @@ def parser(script, description, n_epochs):
     add(
         "--n-epochs",
         type=int,
-        default=n_epochs,
         metavar="N",
-        help="the most epochs or iterations to train (default: %(default)s)",
+        help=f"the most epochs or iterations to train (default: {n_epochs})",
     )
     add(
         "--batch-size",
@@ -64,9 +67,19 @@ def parser(script, description, n_epochs):
     )
     add(
         "--model",
-        default="best_model.pkl",
         metavar="PATH",
-        help="file of the best model (default: %(default)s)",
+        help="file of the best model (default: best_model.pkl)",
+    )
+    add(
+        "--checkpoint",
+        metavar="PATH",
+        help="keep the state of training in this file, at each validation",
+    )
+    add(
+        "--resume",
+        metavar="PATH",
+        help="go on from a checkpoint; options that are not given are as they were in "
+        "its run, and it is written further unless --checkpoint names another file",
     )
     add(
         "--floatX",
@@ -77,7 +90,6 @@ def parser(script, description, n_epochs):
     add(
         "--backend",
         metavar="{" + ",".join(BACKENDS) + "}",
-        default="auto",
         help="what the functions are compiled for (default: auto, which is C where a "
         "C++ compiler works, else Numba; jax uses a GPU where JAX sees one)",
     )
@@ -89,17 +101,30 @@ def parser(script, description, n_epochs):
     return result
 
 
-def training_arguments(options):
-    """The options that both scripts' training functions take, as keyword arguments."""
-    recorder = Recorder(quiet=options.quiet)
-    return {
-        "n_epochs": options.n_epochs,
-        "batch_size": options.batch_size,
-        "dataset": options.dataset or default_dataset(recorder.notice),
-        "model": options.model,
-        "backend": options.backend,
-        "recorder": recorder,
-    }
+def given(options, *names):
+    """Those of the named options that were given, as keyword arguments."""
+    values = {name: getattr(options, name) for name in names}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def training_arguments(options, dataset="dataset"):
+    """The options that both scripts' training functions take, as keyword arguments.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+    dataset : str
+        What the function calls the argument that names the dataset.
+    """
+    names = "n_epochs", "batch_size", "model", "backend", "checkpoint", "resume"
+    arguments = given(options, *names) | {"recorder": options.recorder}
+    if options.dataset is not None:
+        arguments[dataset] = options.dataset
+    elif options.resume is None:
+        arguments[dataset] = default_dataset(options.recorder.notice)
+    if options.resume is None:
+        arguments.setdefault("batch_size", None)
+    return arguments
 
 
 def default_dataset(notify):
@@ -143,18 +168,44 @@ def run(parser, action, arguments, floatX):
     Returns
     -------
     int
-        Exit status: 0, or 1 after an error.
+        Exit status: 0; 1 after an error; 128 and the signal's number where one stopped
+        the run, so 130 after Ctrl-C, or where nobody reads its output (141).
     """
     options = parser.parse_args(arguments)
-    # `is_default` tells whether PYTENSOR_FLAGS or .pytensorrc set it.
-    if options.floatX or config._config_var_dict["floatX"].is_default:
-        config.floatX = options.floatX or floatX
     try:
-        action(options)
+        with Recorder(quiet=options.quiet) as options.recorder:
+            with stopping(options.recorder):
+                _set_floatX(options, floatX)
+                action(options)
+                sys.stdout.flush()
+    except TrainingStopped as stopped:
+        print(f"{parser.prog}: {stopped}", file=sys.stderr)
+        return 128 + stopped.signal_number
+    except BrokenPipeError:
+        _drop_output()
+        return 128 + 13  # SIGPIPE's number; Windows has no such signal
     except EXPECTED_ERRORS as error:
         print(f"{parser.prog}: error: {error}", file=sys.stderr)
+        _drop_output()
         return 1
     return 0
+
+
+def _drop_output():
+    """Drop lines that cannot be written, or Python fails on them again at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _set_floatX(options, default):
+    """Set floatX: the option's, else PYTENSOR_FLAGS', the checkpoint's, the default."""
+    # `is_default` tells whether PYTENSOR_FLAGS or .pytensorrc set it.
+    if options.floatX or config._config_var_dict["floatX"].is_default:
+        if options.resume and not options.floatX:
+            default = checkpoint_file.read(options.resume)["floatX"]
+        config.floatX = options.floatX or default
 
 
 def print_run_time(script, seconds):

@@ -5,16 +5,15 @@ and ``b`` as NumPy arrays, and ``metadata``, a dict of strings and numbers. The 
 rebuilds its symbolic graph from them.
 """
 
-import os
 import pickle
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytensor
 
 from utils import array_pickle
+from utils.files import write_whole
 
 
 class ModelFileError(ValueError):
@@ -36,21 +35,21 @@ def save(classifier, path, metadata):
         The file to write; an existing one is replaced in one step.
     metadata : dict
         Plain values that describe the run (dataset, hyperparameters, errors); the
-        floatX, the shape and the versions are added here.
+        floatX, the shape and the versions are added here. All of it becomes the
+        classifier's `metadata`.
 
     Raises
     ------
-    OSError
+    utils.files.WriteError
         Where the file cannot be written; an existing file is then left as it was.
     """
+    write_whole(path, dumps(classifier, metadata))
+
+
+def dumps(classifier, metadata):
+    """The bytes of a model file; see `save`."""
     from logistic_sgd import LogisticRegression
 
-    if type(classifier) is not LogisticRegression:
-        # A script pasted into a console, or run by %run, defines the class a second
-        # time as __main__.LogisticRegression, which no other process could load.
-        state = classifier.__getstate__()
-        classifier = LogisticRegression.__new__(LogisticRegression)
-        classifier.__setstate__(state)
     W = classifier.W.get_value(borrow=True)
     classifier.metadata = {
         "n_in": W.shape[0],
@@ -63,36 +62,48 @@ def save(classifier, path, metadata):
             "pytensor": pytensor.__version__,
         },
     }
-    write_whole(path, pickle.dumps(classifier, protocol=4))
+    if type(classifier) is not LogisticRegression:
+        # A script pasted into a console, or run by %run, defines the class a second
+        # time as __main__.LogisticRegression, which no other process could load.
+        state = classifier.__getstate__()
+        classifier = LogisticRegression.__new__(LogisticRegression)
+        classifier.__setstate__(state)
+    return pickle.dumps(classifier, protocol=4)
 
 
-def write_whole(path, data):
-    """Write bytes to a file by way of a temporary one in the same folder.
+def dumps_kept(kept, path):
+    """The bytes of the file of a model that a checkpoint kept.
 
     Parameters
     ----------
+    kept : dict
+        `W`, `b` and `metadata`, as ``LogisticRegression.__getstate__`` gives them.
     path : str or os.PathLike
-    data : bytes
+        Where they are to be written.
+
+    Returns
+    -------
+    bytes
 
     Raises
     ------
-    OSError
-        The temporary file is then removed and an existing `path` left as it was.
+    ModelFileError
+        Where `path` is a file that is no model: the name may have come from a
+        checkpoint that somebody else wrote.
     """
-    path = Path(path)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)  # mkstemp makes it private
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    from logistic_sgd import LogisticRegression
+
+    if Path(path).is_file():
+        try:
+            load(path)
+        except ModelFileError as error:
+            raise ModelFileError(
+                f"{error} The checkpoint's best model does not replace such a file: "
+                "move it away, or name another for the model."
+            ) from error
+    model = LogisticRegression.__new__(LogisticRegression)
+    model.__setstate__(kept)
+    return pickle.dumps(model, protocol=4)
 
 
 def load(path):

@@ -1,7 +1,7 @@
 """The patience rule, and the state of a training run."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral, Real
 
 
@@ -31,7 +31,13 @@ class TrainingState:
         Fractions of 1: the lowest validation error, and the test error of the model
         that reached it.
     best_epoch : int
-        The epoch (or conjugate gradient iteration) of that model.
+        The epoch (or conjugate gradient iteration) of that model; 0 where none is.
+    best_model : dict
+        Its `W`, `b` and `metadata`, as ``LogisticRegression.__getstate__`` gives them.
+    history : list of tuple
+        For each validation: epoch, iter, cost of the minibatch before it, validation
+        error, test error of the best model so far (both fractions of 1), and seconds
+        of training until then.
     """
 
     patience: int = 5000
@@ -42,6 +48,8 @@ class TrainingState:
     best_validation_loss: float = math.inf
     test_score: float = math.nan
     best_epoch: int = 0
+    best_model: dict = field(default_factory=dict)
+    history: list = field(default_factory=list)
 
     def is_new_best(self, validation_loss):
         """Take note of a validation error; True where it is the lowest so far.
@@ -69,6 +77,11 @@ class TrainingState:
     def out_of_patience(self):
         """Whether training should stop after the minibatch just finished."""
         return self.patience <= self.iter
+
+    @property
+    def seconds(self):
+        """Seconds of training until the last validation."""
+        return self.history[-1][-1] if self.history else 0.0
 
 
 @dataclass(frozen=True)

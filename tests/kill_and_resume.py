@@ -1,0 +1,165 @@
+"""Kill runs with SIGKILL at random moments, resume them, and compare with one unbroken.
+
+Each trial starts a run with ``--checkpoint``, kills it a random time after a random
+line of its output, resumes it to its end, and checks that
+
+- what the killed run printed is the beginning of what the unbroken run prints, and what
+  the resumed one prints is the end of it, with no line missing between them;
+- `W` and `b` in ``best_model.pkl`` are those of the unbroken run, byte for byte;
+- model and checkpoint can be read at every moment.
+
+    python tests/kill_and_resume.py 100 --dataset mnist.pkl.gz
+"""
+
+import argparse
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(REPOSITORY))
+
+from utils import checkpoint_file, model_file  # noqa: E402
+
+# Their rate depends on the moment, not on the training.
+RATE = re.compile(r"with [0-9.]+ epochs/sec")
+
+
+def start(script, folder, *arguments):
+    """A training process whose output can be read while it runs."""
+    return subprocess.Popen(
+        [sys.executable, REPOSITORY / script, "--quiet", *map(str, arguments)],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process):
+    """The lines of a process that must end well, and its seconds."""
+    begin = time.perf_counter()
+    # `communicate` would miss what `readline` has taken into its buffer.
+    output, errors = process.stdout.read(), process.stderr.read()
+    if process.wait():
+        raise AssertionError(f"exit status {process.returncode}: {errors}")
+    return lines_of(output), time.perf_counter() - begin
+
+
+def lines_of(output):
+    return [RATE.sub("", line) for line in output.splitlines()]
+
+
+def parameters(folder):
+    """The bytes of `W` and `b` in the folder's model."""
+    model = model_file.load(folder / "best_model.pkl")
+    return [param.get_value().tobytes() for param in model.params]
+
+
+def kill(script, folder, arguments, n_lines, delay):
+    """Run until `n_lines` lines and `delay` seconds; its lines, None where it ended."""
+    process = start(script, folder, *arguments, "--checkpoint", "run.ckpt")
+    output = "".join(process.stdout.readline() for _ in range(n_lines))
+    time.sleep(delay)
+    process.kill()
+    output += process.stdout.read()
+    process.wait()
+    # The last line may have been cut in the middle.
+    whole = output[: output.rfind("\n") + 1]
+    return lines_of(whole) if process.returncode < 0 else None
+
+
+def check(condition, message):
+    if not condition:
+        raise AssertionError(message)
+
+
+def trial(script, arguments, unbroken, expected, epoch_seconds, rng):
+    """Kill one run and resume it; whether it was killed with a checkpoint in place."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        n_lines, delay = rng.randrange(4, len(unbroken)), rng.uniform(0, epoch_seconds)
+        first = kill(script, folder, arguments, n_lines, delay)
+        if first is None or not (folder / "run.ckpt").exists():
+            return False
+        where = f"killed after {len(first)} lines"
+        check(first == unbroken[: len(first)], f"{where}: other lines than unbroken")
+        checkpoint_file.read(folder / "run.ckpt")
+        if (folder / "best_model.pkl").exists():
+            model_file.load(folder / "best_model.pkl")
+        rest, _ = finish(start(script, folder, "--resume", "run.ckpt"))
+        check(rest == unbroken[-len(rest) :], f"{where}: resumed with other lines")
+        check(len(first) + len(rest) >= len(unbroken), f"{where}: lines are missing")
+        check(parameters(folder) == expected, f"{where}: W or b differ")
+        return True
+
+
+def kill_and_resume(script, count, arguments, seed=0):
+    """Try `count` kills; returns how often the moment was too early or too late.
+
+    Parameters
+    ----------
+    script : {"logistic_sgd.py", "logistic_cg.py"}
+    count : int
+        Kills of runs that had a checkpoint and had not ended.
+    arguments : list of str
+        Of the script.
+    seed : int
+        Of the random moments.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    AssertionError
+        Naming the moment and what differed.
+    """
+    rng = random.Random(seed)
+    with tempfile.TemporaryDirectory() as name:
+        process = start(script, name, *arguments)
+        head = [process.stdout.readline() for _ in range(3)]
+        lines, seconds = finish(process)
+        unbroken = lines_of("".join(head)) + lines
+        expected = parameters(Path(name))
+    epochs = sum("validation error" in line for line in unbroken)
+    done = missed = 0
+    while done < count:
+        if trial(script, arguments, unbroken, expected, 2 * seconds / epochs, rng):
+            done += 1
+            print(f"\r{script}: {done} of {count} kills", end="", file=sys.stderr)
+        else:
+            missed += 1
+            check(missed <= 10 * count + 10, "no moment to kill at: a longer run?")
+    print(file=sys.stderr)
+    return missed
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("count", type=int, help="kills of each script")
+    parser.add_argument("--dataset", default="digits")
+    parser.add_argument("--n-epochs", default=None, help="epochs or iterations")
+    parser.add_argument("--backend", default="auto")
+    parser.add_argument("--script", choices=("sgd", "cg"), help="default: both")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    arguments = ["--dataset", options.dataset, "--backend", options.backend]
+    if options.n_epochs is not None:
+        arguments += ["--n-epochs", options.n_epochs]
+    for name in [options.script] if options.script else ["sgd", "cg"]:
+        script = f"logistic_{name}.py"
+        missed = kill_and_resume(script, options.count, arguments, options.seed)
+        print(
+            f"{script}: {options.count} runs killed and resumed, all as the unbroken "
+            f"one ({missed} more ended first, or had no checkpoint yet)"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,425 @@
+"""A run that is cut off and resumed, against the same run unbroken."""
+
+import functools
+import hashlib
+import os
+import pickle
+import re
+
+import numpy as np
+import pytensor
+import pytest
+
+import logistic_cg
+import logistic_sgd
+from logistic_cg import cg_optimization_mnist
+from logistic_sgd import sgd_optimization_mnist
+from utils import c_compiler, checkpoint_file, model_file
+from utils.checkpoint_file import CheckpointError
+from utils.files import WriteError
+from utils.model_file import ModelFileError
+from utils.recorder import Recorder
+from utils.training import TrainingState
+
+
+class CutOff(Exception):
+    """As a kill would, it leaves nothing but the files."""
+
+
+class Killer(Recorder):
+    """Ends the run at a minibatch, and counts them."""
+
+    def __init__(self, at=None):
+        super().__init__()
+        self.at, self.count = at, 0
+
+    def minibatch(self, state, cost):
+        super().minibatch(state, cost)
+        if self.count == self.at:
+            self._writer.wait()  # or what is on the disk would depend on time
+            raise CutOff
+        self.count += 1
+
+
+def train_sgd(dataset, n_epochs=6, **arguments):
+    return sgd_optimization_mnist(0.5, n_epochs, dataset, 10, **arguments)
+
+
+def train_cg(dataset, n_epochs=6, **arguments):
+    return cg_optimization_mnist(n_epochs, dataset, 10, **arguments)
+
+
+TRAININGS = {"sgd": train_sgd, "cg": train_cg}
+# A minibatch of the fifth epoch, and of an iteration between the first and the last.
+MIDDLE = 45
+
+
+@pytest.fixture(params=TRAININGS)
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def train(name, tmp_path, tiny_npz, monkeypatch):
+    """Train on the tiny dataset in the temporary folder: batches of 10, 6 epochs."""
+    monkeypatch.chdir(tmp_path)
+    return functools.partial(TRAININGS[name], tiny_npz)
+
+
+def resume(name, path="run.ckpt", **arguments):
+    function = {"sgd": sgd_optimization_mnist, "cg": cg_optimization_mnist}[name]
+    return function(resume=path, **arguments)
+
+
+def saved(path):
+    """The bytes of a model's W and b, and its metadata."""
+    model = model_file.load(path)
+    return [param.get_value().tobytes() for param in model.params], model.metadata
+
+
+def output(capsys):
+    return re.sub(r"with [0-9.]+ epochs/sec", "", capsys.readouterr().out).splitlines()
+
+
+def cut_off(train, at, **arguments):
+    with pytest.raises(CutOff):
+        train(checkpoint="run.ckpt", recorder=Killer(at), **arguments)
+
+
+@pytest.mark.parametrize("floatX", ["float32", "float64"])
+@pytest.mark.parametrize("at", [MIDDLE, 50, 59])
+def test_resumed_run_is_the_unbroken_one(train, name, at, floatX, tmp_path, capsys):
+    with pytensor.config.change_flags(floatX=floatX):
+        expected = train(model="unbroken.pkl")
+        unbroken = output(capsys)
+        cut_off(train, at)
+        first = output(capsys)
+        found = resume(name)
+    rest = output(capsys)
+    assert first == unbroken[: len(first)]
+    assert rest == unbroken[-len(rest) :]
+    assert len(first) + len(rest) == len(unbroken)
+    assert saved("best_model.pkl") == saved("unbroken.pkl")
+    for figure in ("best_validation_loss", "test_score", "best_epoch", "n_epochs"):
+        assert getattr(found, figure) == getattr(expected, figure)
+
+
+@pytest.mark.parametrize("at", [20, 30, 45, 70])
+def test_resumed_within_an_epoch(at, tiny_npz, tmp_path, monkeypatch, capsys):
+    """Patience 40 has validation come every 20 minibatches of an epoch's 50."""
+    monkeypatch.chdir(tmp_path)
+    impatient = functools.partial(TrainingState, patience=40, patience_increase=6)
+    monkeypatch.setattr(logistic_sgd, "TrainingState", impatient)
+    train = functools.partial(sgd_optimization_mnist, 0.01, 2, tiny_npz, 2)
+    expected = train(model="unbroken.pkl")
+    unbroken = output(capsys)
+    assert len(unbroken) > 8
+    cut_off(train, at)
+    first = output(capsys)
+    found = resume("sgd")
+    rest = output(capsys)
+    assert first + rest == unbroken
+    assert found.n_epochs == expected.n_epochs == 2
+    assert found.best_epoch == expected.best_epoch
+    assert saved("best_model.pkl") == saved("unbroken.pkl")
+
+
+def test_resumed_after_the_last_validation_before_patience_ends(
+    tiny_npz, tmp_path, monkeypatch, capsys
+):
+    """With patience 19 the run ends at the minibatch of its fourth validation."""
+    monkeypatch.chdir(tmp_path)
+    patience = functools.partial(TrainingState, patience=19, improvement_threshold=0)
+    monkeypatch.setattr(logistic_sgd, "TrainingState", patience)
+    result = sgd_optimization_mnist(0.5, 9, tiny_npz, 10, checkpoint="run.ckpt")
+    unbroken = output(capsys)
+    again = resume("sgd", n_epochs=20)
+    assert output(capsys) == unbroken[-2:]
+    assert again.n_epochs == result.n_epochs
+
+
+def test_resume_of_a_finished_run_trains_further(train, name, capsys):
+    train(checkpoint="run.ckpt")
+    capsys.readouterr()
+    resume(name, n_epochs=9)
+    found = output(capsys)
+    train(n_epochs=9, model="unbroken.pkl")
+    unbroken = output(capsys)
+    assert found == unbroken[-len(found) :]
+    assert sum("validation error" in line for line in found) == 3
+
+
+def test_resume_takes_the_arguments_of_the_run(train, name, tmp_path):
+    cut_off(train, MIDDLE, model="mine.pkl")
+    (tmp_path / "mine.pkl").unlink()
+    resume(name, checkpoint="next.ckpt")
+    arguments = checkpoint_file.read("next.ckpt")["arguments"]
+    assert arguments == checkpoint_file.read("run.ckpt")["arguments"]
+    expected = {"n_epochs": 6, "batch_size": 10, "model": "mine.pkl"}
+    assert expected.items() <= arguments.items()
+    assert (tmp_path / "mine.pkl").exists()
+    assert not (tmp_path / "best_model.pkl").exists()
+
+
+def test_resume_writes_the_same_checkpoint_further(train, name):
+    cut_off(train, MIDDLE)
+    before = len(checkpoint_file.read("run.ckpt")["history"]["epoch"])
+    resume(name)
+    assert len(checkpoint_file.read("run.ckpt")["history"]["epoch"]) == 6 > before
+
+
+def test_best_model_is_written_again(train, name, tmp_path):
+    cut_off(train, 59)
+    best = saved("best_model.pkl")
+    (tmp_path / "best_model.pkl").unlink()
+    resume(name, n_epochs=1)
+    assert saved("best_model.pkl") == best
+
+
+def test_checkpoint_holds_the_history(train, name, capsys):
+    result = train(checkpoint="run.ckpt")
+    lines = output(capsys)
+    printed = re.findall(r"validation error ([0-9.]+) %", "\n".join(lines))
+    history = checkpoint_file.read("run.ckpt")["history"]
+    assert [f"{v * 100:f}" for v in history["validation_loss"]] == printed
+    assert history["epoch"].tolist() == [1, 2, 3, 4, 5, 6]
+    assert history["test_score"][-1] == result.test_score
+    assert np.all(np.diff(history["seconds"]) > 0)
+    assert np.all(np.diff(history["cost"])[:2] < 0)
+
+
+@pytest.mark.skipif(bool(c_compiler.find().error), reason="needs a C++ compiler")
+def test_backend_may_change(train, name):
+    expected = train()
+    cut_off(train, MIDDLE, backend="auto")
+    found = resume(name, backend="c")
+    assert checkpoint_file.read("run.ckpt")["arguments"]["backend"] == "c"
+    assert found.best_validation_loss == expected.best_validation_loss
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"batch_size": 20}, "batch_size is 20, in the checkpoint 10"),
+        ({"learning_rate": 0.25}, "learning_rate is 0.25, in the checkpoint 0.5"),
+    ],
+)
+def test_other_hyperparameter_is_named(
+    change, message, tiny_npz, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    cut_off(functools.partial(train_sgd, tiny_npz), MIDDLE)
+    with pytest.raises(CheckpointError, match=f"run.ckpt: .*{message}"):
+        resume("sgd", **change)
+
+
+def test_other_dataset_of_the_same_shape_is_named(train, name, tmp_path, tiny_npz):
+    cut_off(train, MIDDLE)
+    arrays = dict(np.load(tiny_npz))
+    arrays["x_test"][0, 0, 0] ^= 1
+    np.savez(tmp_path / "other.npz", **arrays)
+    dataset = {"sgd": "dataset", "cg": "mnist_pkl_gz"}[name]
+    with pytest.raises(CheckpointError, match="dataset is other.npz .*checkpoint /.*"):
+        resume(name, **{dataset: "other.npz"})
+
+
+def test_same_dataset_in_another_place(train, name, tmp_path, tiny_npz):
+    cut_off(train, MIDDLE)
+    tiny_npz.rename(tmp_path / "moved.npz")
+    dataset = {"sgd": "dataset", "cg": "mnist_pkl_gz"}[name]
+    assert resume(name, **{dataset: "moved.npz"}).n_epochs == 6
+
+
+def test_other_floatX_is_named(train, name):
+    with pytensor.config.change_flags(floatX="float32"):
+        cut_off(train, MIDDLE)
+    with pytensor.config.change_flags(floatX="float64"):
+        with pytest.raises(CheckpointError, match="floatX is float64, .* float32"):
+            resume(name)
+
+
+def test_checkpoint_of_the_other_script_is_named(train, name):
+    cut_off(train, MIDDLE)
+    other = {"sgd": "cg", "cg": "sgd"}[name]
+    with pytest.raises(CheckpointError, match="training is .* in the checkpoint"):
+        resume(other)
+
+
+def test_missing_checkpoint_is_an_error(name):
+    with pytest.raises(CheckpointError, match="no.ckpt: .*cannot be read .No such"):
+        resume(name, "no.ckpt")
+
+
+def test_checkpoint_and_model_in_one_file(train):
+    with pytest.raises(CheckpointError, match="expected one file for the checkpoint"):
+        train(checkpoint="same.pkl", model="./same.pkl")
+
+
+def test_checkpoint_that_cannot_be_written_is_told_after_the_result(train, capsys):
+    with pytest.raises(WriteError, match="nowhere/run.ckpt: cannot be written"):
+        train(checkpoint="nowhere/run.ckpt")
+    assert any(line.startswith("Optimization complete") for line in output(capsys))
+
+
+def test_conjugate_gradient_computes_nothing_twice(tiny_npz, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    train = functools.partial(train_cg, tiny_npz)
+    whole = Killer()
+    train(recorder=whole)
+    cut_off(train, MIDDLE)
+    kept = len(checkpoint_file.read("run.ckpt")["evaluations"]["costs"])
+    rest = Killer()
+    resume("cg", recorder=rest)
+    assert kept > 0
+    assert rest.count == whole.count - 10 * kept
+
+
+def changed(path, change):
+    """Write a sound checkpoint file of content that `change` has changed."""
+    content = checkpoint_file.read(path)
+    change(content)
+    with open(path, "wb") as file:
+        file.write(checkpoint_file.dumps(content))
+
+
+def test_conjugate_gradient_that_takes_another_path_is_refused(
+    tiny_npz, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    cut_off(functools.partial(train_cg, tiny_npz), MIDDLE)
+
+    def slightly(content):
+        content["evaluations"]["gradients"][0, 3] *= 1 + 1e-12
+
+    changed("run.ckpt", slightly)
+    with pytest.raises(CheckpointError, match="theta of evaluation 2 of"):
+        resume("cg")
+
+
+@pytest.fixture
+def small(tiny_npz, tmp_path, monkeypatch):
+    """A checkpoint of SGD, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    cut_off(functools.partial(train_sgd, tiny_npz), MIDDLE)
+    return tmp_path / "run.ckpt"
+
+
+def test_truncated_anywhere(small):
+    data = small.read_bytes()
+    for length in range(len(data)):
+        small.write_bytes(data[:length])
+        with pytest.raises(CheckpointError):
+            checkpoint_file.read(small)
+
+
+def test_any_flipped_bit_is_found(small):
+    data = bytearray(small.read_bytes())
+    sound = checkpoint_file.read(small)
+    rng = np.random.default_rng(0)
+    for position in range(len(data)):
+        bit = 1 << int(rng.integers(8))
+        data[position] ^= bit
+        small.write_bytes(data)
+        data[position] ^= bit
+        try:
+            found = checkpoint_file.read(small)
+        except CheckpointError:
+            continue
+        # Such as the length of a frame, which no reader needs.
+        assert pickle.dumps(found) == pickle.dumps(sound)
+
+
+class Call:
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_hostile_file_runs_nothing(inside, tmp_path):
+    hostile = pickle.dumps(Call(os.mkdir, str(tmp_path / "executed")))
+    if inside:
+        digest = hashlib.sha256(hostile).hexdigest()
+        outside = {"format": checkpoint_file.FORMAT, "version": 1, "sha256": digest}
+        hostile = pickle.dumps(outside | {"content": hostile})
+    (tmp_path / "run.ckpt").write_bytes(hostile)
+    with pytest.raises(CheckpointError, match="mkdir"):
+        checkpoint_file.read(tmp_path / "run.ckpt")
+    assert not (tmp_path / "executed").exists()
+
+
+@pytest.mark.parametrize(
+    "part, value",
+    [
+        ("state", {"epoch": "3"}),
+        ("state", {"epoch": 10**400}),
+        ("state", {"patience": 5000}),
+        ("history", {}),
+        ("params", [np.zeros((3, 3))]),
+        ("params", ["W"]),
+        ("params", []),
+        ("best_model", {"W": np.zeros((2, 2)), "b": np.zeros(2), "metadata": {}}),
+        ("best_model", {}),
+        ("arguments", {"recorder": "x"}),
+        ("arguments", {"learning_rate": "fast"}),
+        ("floatX", "int8"),
+        ("fingerprint", 7),
+        ("evaluations", None),
+    ],
+)
+def test_parts_out_of_place_are_refused(small, part, value):
+    changed(small, lambda content: content.update({part: value}))
+    with pytest.raises(CheckpointError, match="run.ckpt"):
+        resume("sgd")
+
+
+def test_evaluations_out_of_shape_are_refused(tiny_npz, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cut_off(functools.partial(train_cg, tiny_npz), MIDDLE)
+    sound = checkpoint_file.read("run.ckpt")["evaluations"]
+    for wrong in (
+        {},
+        sound | {"costs": sound["costs"][:-1]},
+        sound | {"gradients": sound["gradients"].astype("float32")},
+        sound | {"gradients": sound["gradients"][:, :-1]},
+        sound | {"digests": sound["digests"][:, :-1]},
+    ):
+        changed("run.ckpt", lambda content, w=wrong: content.update(evaluations=w))
+        with pytest.raises(CheckpointError, match="run.ckpt: expected"):
+            resume("cg")
+
+
+def set_model(path, model):
+    changed(path, lambda content: content["arguments"].update(model=str(model)))
+
+
+def test_strangers_checkpoint_replaces_no_other_file(small, tmp_path):
+    (tmp_path / "letter.txt").write_text("Dear Sir")
+    set_model(small, "letter.txt")
+    with pytest.raises(ModelFileError, match="letter.txt: .*does not replace"):
+        resume("sgd")
+    assert (tmp_path / "letter.txt").read_text() == "Dear Sir"
+
+
+def test_strangers_checkpoint_writes_nothing_outside_the_folder(small, tmp_path):
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    os.chdir(inside)
+    for place in (tmp_path / "new.pkl", "../new.pkl"):
+        set_model(small, place)
+        with pytest.raises(CheckpointError, match="outside the current folder"):
+            resume("sgd", small)
+    assert not (tmp_path / "new.pkl").exists()
+    resume("sgd", small, model=tmp_path / "new.pkl")
+    assert (tmp_path / "new.pkl").exists()
+
+
+def test_scripts_define_the_functions_they_decorate():
+    for module, function in (
+        (logistic_sgd, sgd_optimization_mnist),
+        (logistic_cg, cg_optimization_mnist),
+    ):
+        assert function.__module__ == module.__name__
+        assert function.__doc__.startswith("Train logistic regression")

@@ -1,0 +1,197 @@
+"""Files written whole: what stands under the name, at every moment and failure."""
+
+import errno
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from conftest import REPOSITORY
+
+from utils import files
+from utils.files import WriteError, write_whole
+
+
+@pytest.fixture
+def old(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    return path
+
+
+def assert_untouched(path):
+    assert path.read_bytes() == b"old"
+    assert [found.name for found in path.parent.iterdir()] == [path.name]
+
+
+def test_new_and_replaced(tmp_path):
+    path = tmp_path / "file"
+    for data in (b"first", b"", b"x" * 10**6):
+        write_whole(path, data)
+        assert path.read_bytes() == data
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_relative_name_and_a_long_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("file", "ä" * 120):
+        write_whole(name, b"new")
+        assert Path(name).read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("umask, mode", [(0o022, 0o644), (0o077, 0o600)])
+def test_permissions_are_those_of_the_umask(umask, mode, tmp_path):
+    before = os.umask(umask)
+    try:
+        write_whole(tmp_path / "file", b"new")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == mode
+
+
+def test_symbolic_link_is_followed(old, tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(old)
+    write_whole(link, b"new")
+    assert link.is_symlink()
+    assert old.read_bytes() == b"new"
+
+
+def test_reaches_the_disk_before_and_after_it_gets_its_name(old, monkeypatch):
+    events = []
+    fsync, replace = os.fsync, os.replace
+
+    def spying_fsync(descriptor):
+        folder = os.path.isdir(f"/proc/self/fd/{descriptor}")
+        events.append("folder synced" if folder else "file synced")
+        fsync(descriptor)
+
+    def spying_replace(source, target):
+        events.append("renamed")
+        replace(source, target)
+
+    monkeypatch.setattr(files.os, "fsync", spying_fsync)
+    monkeypatch.setattr(files.os, "replace", spying_replace)
+    write_whole(old, b"new")
+    if Path("/proc/self/fd").exists():
+        assert events == ["file synced", "renamed", "folder synced"]
+    assert old.read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("moment", ["fsync", "replace"])
+@pytest.mark.parametrize(
+    "failure, advice",
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "free some space"),
+        (OSError(errno.EACCES, "Permission denied"), "a folder where you may write"),
+        (OSError(errno.EROFS, "Read-only file system"), "a folder where you may write"),
+        (OSError("without a number"), "a folder where you may write"),
+    ],
+)
+def test_failure_leaves_the_old_file(old, monkeypatch, moment, failure, advice):
+    def fail(*arguments):
+        raise failure
+
+    monkeypatch.setattr(files.os, moment, fail)
+    with pytest.raises(WriteError, match=advice) as caught:
+        write_whole(old, b"new")
+    assert str(caught.value).startswith(f"{old}: cannot be written (")
+    assert caught.value.errno == failure.errno
+    monkeypatch.undo()
+    assert_untouched(old)
+
+
+@pytest.mark.parametrize("moment", ["fsync", "replace"])
+def test_interrupt_leaves_the_old_file(old, monkeypatch, moment):
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(files.os, moment, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(old, b"new")
+    monkeypatch.undo()
+    assert_untouched(old)
+
+
+def test_name_of_a_folder(tmp_path):
+    (tmp_path / "folder").mkdir()
+    for path in (tmp_path / "folder", tmp_path, "."):
+        with pytest.raises(WriteError, match="which is a folder"):
+            write_whole(path, b"new")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_missing_folder(tmp_path):
+    with pytest.raises(WriteError, match="No such file .*create the folder"):
+        write_whole(tmp_path / "missing" / "file", b"new")
+
+
+def test_file_in_the_place_of_a_folder(old):
+    with pytest.raises(WriteError, match="in a folder that exists"):
+        write_whole(old / "file", b"new")
+    assert_untouched(old)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs devices")
+@pytest.mark.parametrize("device", ["/dev/full", "/dev/null"])
+def test_device_is_not_replaced(device):
+    with pytest.raises(WriteError, match="which is no regular file"):
+        write_whole(device, b"new")
+    assert Path(device).is_char_device()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX permissions")
+def test_folder_without_permission(old):
+    old.parent.chmod(0o555)
+    # Root may write anywhere: it acts as `nobody` meanwhile.
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        with pytest.raises(WriteError, match="Permission denied"):
+            write_whole(old, b"new")
+    finally:
+        if root:
+            os.seteuid(0)
+        old.parent.chmod(0o755)
+    assert_untouched(old)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs RLIMIT_FSIZE")
+def test_file_larger_than_may_be(old):
+    program = (
+        "import resource, sys\n"
+        "from utils.files import write_whole\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"
+        "write_whole(sys.argv[1], bytes(5000))\n"
+        "write_whole(sys.argv[1], b'old')\n"
+        "write_whole(sys.argv[1], bytes(5001))\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program, old],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+    )
+    last = run.stderr.splitlines()[-1]
+    assert "File too large" in last and "raise the limit of file sizes" in last
+    assert_untouched(old)
+
+
+def test_two_writers_never_mix(tmp_path):
+    path = tmp_path / "file"
+    contents = [bytes([n]) * 100_000 for n in (1, 2)]
+    write_whole(path, contents[0])
+
+    def write(content):
+        for _ in range(40):
+            write_whole(path, content)
+
+    threads = [threading.Thread(target=write, args=[content]) for content in contents]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        assert path.read_bytes() in contents
+    assert list(tmp_path.iterdir()) == [path]

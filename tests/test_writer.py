@@ -1,0 +1,79 @@
+"""Files written beside the training: the newest content, and what failed."""
+
+import threading
+
+import pytest
+
+from utils import writer
+from utils.files import WriteError
+from utils.writer import Writer
+
+
+@pytest.fixture
+def notices():
+    return []
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """Writing waits until this event is set; ``held.written`` lists what was."""
+    event = threading.Event()
+    event.written = []
+
+    def write_whole(path, data):
+        assert event.wait(60)
+        event.written.append((path, data))
+
+    monkeypatch.setattr(writer, "write_whole", write_whole)
+    return event
+
+
+def test_files_are_there_after_wait(tmp_path, notices):
+    subject = Writer(notices.append)
+    for number in range(50):
+        subject.write(tmp_path / "a", b"%d" % number)
+        subject.write(tmp_path / "b", b"b")
+    subject.wait()
+    assert (tmp_path / "a").read_bytes() == b"49"
+    assert (tmp_path / "b").read_bytes() == b"b"
+    assert notices == []
+
+
+def test_only_the_newest_content_is_written(held, notices):
+    subject = Writer(notices.append)
+    subject.write("a", b"0")
+    while subject._waiting:  # until the thread has taken it
+        pass
+    for number in range(1, 10):
+        subject.write("a", b"%d" % number)
+        subject.write("b", b"%d" % number)
+    held.set()
+    subject.wait()
+    assert held.written == [("a", b"0"), ("a", b"9"), ("b", b"9")]
+
+
+def test_failure_is_told_once_and_forgotten_once_it_succeeds(tmp_path, notices):
+    folder = tmp_path / "folder"
+    subject = Writer(notices.append)
+    for _ in range(3):
+        subject.write(folder / "file", b"new")
+        subject.wait()
+    (notice,) = notices
+    assert "cannot be written" in notice and notice.endswith("Training goes on.")
+    assert list(subject.failed) == [folder / "file"]
+    assert isinstance(subject.failed[folder / "file"], WriteError)
+    folder.mkdir()
+    subject.write(folder / "file", b"new")
+    subject.wait()
+    assert subject.failed == {}
+    assert (folder / "file").read_bytes() == b"new"
+
+
+def test_notice_that_fails_loses_no_failure(tmp_path):
+    def closed(line):
+        raise BrokenPipeError
+
+    subject = Writer(closed)
+    subject.write(tmp_path / "missing" / "file", b"new")
+    subject.wait()
+    assert len(subject.failed) == 1

@@ -1,0 +1,87 @@
+"""Files that are written whole or not at all."""
+
+import contextlib
+import errno
+import os
+import secrets
+from pathlib import Path
+
+_ADVICE = {
+    errno.ENOSPC: "free some space, or name a file on another disk",
+    errno.EDQUOT: "free some of your quota, or name a file on another disk",
+    errno.EFBIG: "raise the limit of file sizes, or name a file on another disk",
+    errno.ENOENT: "create the folder, or name a file in one that exists",
+    errno.ENOTDIR: "name a file in a folder that exists",
+}
+_OTHER_ADVICE = "name a file in a folder where you may write"
+
+
+class WriteError(OSError):
+    """A file that could not be written; what stood there before still does.
+
+    ``errno`` and ``filename`` are those of the failure.
+    """
+
+    def __str__(self):
+        return self.args[0]
+
+
+def write_whole(path, data):
+    """Write bytes to a file by way of a temporary one in the same folder.
+
+    When it returns, the file has reached the disk, under its name: a loss of power
+    leaves the old file or the new one. A symbolic link is followed.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        An existing file is replaced in one step.
+    data : bytes
+
+    Raises
+    ------
+    WriteError
+        Naming the file, the reason and what to do. The temporary file is then removed
+        and an existing `path` left as it was.
+    """
+    try:
+        _write(Path(os.path.realpath(path)), data)
+    except OSError as error:
+        advice = _ADVICE.get(error.errno, _OTHER_ADVICE)
+        reason = error.strerror or error
+        failure = WriteError(f"{path}: cannot be written ({reason}): {advice}.")
+        failure.errno, failure.filename = error.errno, str(path)
+        raise failure from error
+
+
+def _write(path, data):
+    if path.exists() and not path.is_file():
+        # Renamed over a device, as /dev/null is one, the file would take its place.
+        kind = "is a folder" if path.is_dir() else "is no regular file"
+        raise OSError(errno.EINVAL, f"expected the name of a file, which {kind}")
+    temporary = path.with_name(f".{path.name[:64]}.{secrets.token_hex(4)}")
+    # With 0o666 the file gets the permissions that the person's umask leaves.
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder):
+    """Have the new name reach the disk too."""
+    if os.name != "posix":
+        return
+    # The file itself is whole and in place; some file systems refuse to sync a folder.
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,57 @@
+"""What a training function is not told when it resumes, its checkpoint tells it."""
+
+import functools
+import inspect
+import os
+from pathlib import PurePath
+
+from utils import checkpoint_file
+from utils.checkpoint_file import CheckpointError
+
+
+def resumable(dataset):
+    """Have a training function take from its checkpoint what it is not given.
+
+    Parameters
+    ----------
+    dataset : str
+        What the function calls the argument that names the dataset.
+
+    Returns
+    -------
+    decorator
+        Of a function with the keyword arguments `resume` and `checkpoint`. Where
+        `resume` is given, arguments that are not have the values they had in that run,
+        and `checkpoint` is `resume`.
+    """
+
+    def decorate(train):
+        signature = inspect.signature(train)
+
+        @functools.wraps(train)
+        def resumed(*args, **kwargs):
+            given = signature.bind(*args, **kwargs).arguments
+            path = given.get("resume")
+            if path is None:
+                return train(**given)
+            kept = dict(checkpoint_file.read(path)["arguments"])
+            kept[dataset] = kept.pop("dataset", None)
+            if "model" not in given:
+                _check_place(path, kept.get("model", ""))
+            names = signature.parameters.keys()
+            kept = {name: value for name, value in kept.items() if name in names}
+            return train(**{"checkpoint": path} | kept | given)
+
+        return resumed
+
+    return decorate
+
+
+def _check_place(checkpoint, model):
+    """Refuse a model's place that a stranger may have chosen for harm."""
+    place = PurePath(model)
+    if (place.is_absolute() or ".." in place.parts) and not os.path.isfile(model):
+        raise CheckpointError(
+            f"{checkpoint}: its best model belongs in {model}, outside the current "
+            "folder, and no file is there: name the model's file (--model) to write it."
+        )
