@@ -244,11 +244,20 @@ def errors(x, W, b, y):
     return mean
 
 
+def cache_key(node):
+    """Return what tells one compiled function in PyTensor's cache from another.
+
+    One for each set of types: a kept function with several signatures was seen to
+    crash the process that loads it.
+    """
+    return f"{CACHE_KEY}, {[variable.type for variable in node.inputs]}"
+
+
 @register_funcify_and_cache_key(SoftmaxRegressionLoss)
 def numba_funcify_softmax_regression_loss(op, node, **kwargs):
-    return loss_and_gradient, CACHE_KEY
+    return loss_and_gradient, cache_key(node)
 
 
 @register_funcify_and_cache_key(SoftmaxRegressionErrors)
 def numba_funcify_softmax_regression_errors(op, node, **kwargs):
-    return errors, CACHE_KEY
+    return errors, cache_key(node)
