@@ -54,20 +54,9 @@ def chunk_logits(x, first, rows, Wt, z):
                 t2 += x1[k] * w2[k]
                 t3 += x1[k] * w3[k]
                 t4 += x1[k] * w4[k]
-            z[i, c], z[i, c + 1], z[i, c + 2], z[i, c + 3], z[i, c + 4] = (
-                s0,
-                s1,
-                s2,
-                s3,
-                s4,
-            )
-            z[j, c], z[j, c + 1], z[j, c + 2], z[j, c + 3], z[j, c + 4] = (
-                t0,
-                t1,
-                t2,
-                t3,
-                t4,
-            )
+            zi, zj = z[i], z[j]
+            zi[c], zi[c + 1], zi[c + 2], zi[c + 3], zi[c + 4] = s0, s1, s2, s3, s4
+            zj[c], zj[c + 1], zj[c + 2], zj[c + 3], zj[c + 4] = t0, t1, t2, t3, t4
 
 
 @inner
