@@ -17,6 +17,7 @@ Logistic Regression"; the method is in C. M. Bishop, Pattern Recognition and Mac
 Learning, section 4.3.4.
 """
 
+import math
 import sys
 
 import numpy as np
@@ -25,9 +26,11 @@ import pytensor.tensor as T
 
 from utils import backends, command_line, datasets, model_file
 from utils.checkpoint import Checkpoint
+from utils.example_order import ExampleOrder
 from utils.recorder import Recorder
 from utils.resuming import resumable
 from utils.training import (
+    FixedStepsState,
     TrainingResult,
     TrainingState,
     check_hyperparameters,
@@ -181,7 +184,7 @@ def load_data(dataset, notify=None):
     return [shared_dataset(x, y) for x, y in datasets.load(dataset, notify=notify)]
 
 
-@resumable(dataset="dataset")
+@resumable(dataset="dataset", alternatives=["n_epochs", "n_steps"])
 def sgd_optimization_mnist(
     learning_rate=0.13,
     n_epochs=1000,
@@ -193,6 +196,8 @@ def sgd_optimization_mnist(
     recorder=None,
     checkpoint=None,
     resume=None,
+    shuffle=None,
+    n_steps=None,
 ):
     """Train logistic regression by minibatch stochastic gradient descent.
 
@@ -217,8 +222,16 @@ def sgd_optimization_mnist(
         Where the state of training is kept at each validation. Default: `resume`.
     resume : str or path, optional
         A checkpoint to go on from. Arguments that are not given have the values they
-        had in its run; only `n_epochs`, `backend`, and the places of files may differ.
-        The lines that are printed are those that are left of that run.
+        had in its run; only `n_epochs`, `n_steps`, `backend`, and the places of files
+        may differ. The lines that are printed are those that are left of that run.
+    shuffle : int, optional
+        Seed, at least 0, of a new random order of the training examples in each epoch;
+        see `utils.example_order`. Default: the order of the file.
+    n_steps : int, optional
+        Train so many minibatches: it replaces `n_epochs`, beside which it may not be
+        given, and patience. Each validation's model is tested and saved, better or not,
+        the last one after the last step. Its accuracy over all test examples, those
+        past the last full minibatch too, is one line on standard error.
 
     Returns
     -------
@@ -239,7 +252,7 @@ def sgd_optimization_mnist(
     utils.files.WriteError
         At the end, if the model or checkpoint could not be written.
     """
-    check_hyperparameters(n_epochs, batch_size, learning_rate)
+    check_hyperparameters(n_epochs, batch_size, learning_rate, shuffle, n_steps)
     mode = backends.compilation_mode(backend)
     recorder = recorder or Recorder()
     announce = recorder.say if resume is None else recorder.notice
@@ -256,6 +269,10 @@ def sgd_optimization_mnist(
         "learning_rate": float(learning_rate),
         "batch_size": int(batch_size),
     }
+    if shuffle is not None:
+        hyperparameters["shuffle"] = int(shuffle)
+    if n_steps is not None:
+        n_epochs = math.ceil(n_steps / n_train_batches)
     keeper = Checkpoint(
         checkpoint,
         resume,
@@ -263,6 +280,7 @@ def sgd_optimization_mnist(
         splits,
         **hyperparameters,
         n_epochs=n_epochs,
+        n_steps=n_steps,
         dataset=dataset,
         model=model,
         backend=backend,
@@ -301,6 +319,9 @@ def sgd_optimization_mnist(
     # in the place of the old parameters.
     g_W, g_b = T.grad(cost, [classifier.W, classifier.b])
     step = T.constant(learning_rate, dtype=pytensor.config.floatX)
+    # The slice itself, or with shuffle what it cuts out of the epoch's random order.
+    order = ExampleOrder(shuffle, len(train_set_x.get_value(borrow=True)))
+    rows = order.rows(minibatch)
     train_model = pytensor.function(
         inputs=[index],
         outputs=cost,
@@ -308,13 +329,13 @@ def sgd_optimization_mnist(
             (classifier.W, classifier.W - step * g_W),
             (classifier.b, classifier.b - step * g_b),
         ],
-        givens={x: train_set_x[minibatch], y: train_set_y[minibatch]},
+        givens={x: train_set_x[rows], y: train_set_y[rows]},
         mode=mode,
     )
     backends.call_once([train_model, validate_model, test_model], 0, classifier.params)
 
     announce("... training the model")
-    state = TrainingState()
+    state = TrainingState() if n_steps is None else FixedStepsState(n_steps=n_steps)
     # Validate once an epoch, or more often where patience could run out within one.
     validation_frequency = min(n_train_batches, state.patience // 2)
     keeper.restore(state, classifier.params, n_train_batches)
@@ -327,10 +348,12 @@ def sgd_optimization_mnist(
         return f"epoch {state.epoch}, minibatch {minibatch_index + 1}/{n_train_batches}"
 
     done_looping = state.out_of_patience
-    recorder.start(n_epochs * n_train_batches, "minibatch", state, keeper, where)
+    total = n_steps or n_epochs * n_train_batches
+    recorder.start(total, "minibatch", state, keeper, where)
 
     while state.epoch < n_epochs and not done_looping:
         state.epoch += 1
+        order.begin(state.epoch)
         # 0, but where a resumed run begins within an epoch.
         first_index = (state.iter + 1) % n_train_batches
         for minibatch_index in range(first_index, n_train_batches):
@@ -338,7 +361,8 @@ def sgd_optimization_mnist(
             state.iter = (state.epoch - 1) * n_train_batches + minibatch_index
             recorder.minibatch(state, minibatch_avg_cost)
 
-            if (state.iter + 1) % validation_frequency == 0:
+            n_done = state.iter + 1
+            if n_done % validation_frequency == 0 or n_done == n_steps:
                 recorder.check_costs(state, f"a learning rate below {learning_rate:g}")
                 this_validation_loss = np.mean(
                     [validate_model(i) for i in range(n_valid_batches)]
@@ -351,14 +375,14 @@ def sgd_optimization_mnist(
                         [test_model(i) for i in range(n_test_batches)]
                     )
                     recorder.say(
-                        f"     {where()}, "
-                        f"test error of best model {state.test_score * 100:f} %"
+                        f"     {where()}, test error of {state.keeps} model "
+                        f"{state.test_score * 100:f} %"
                     )
                     metadata = {
                         "dataset": str(dataset),
                         "trained_by": "minibatch SGD",
                         **hyperparameters,
-                        "epoch": state.epoch,
+                        **state.reached,
                         "validation_error": float(this_validation_loss),
                         "test_error": float(state.test_score),
                     }
@@ -373,15 +397,26 @@ def sgd_optimization_mnist(
     seconds = recorder.seconds
     recorder.close()
     recorder.say(
-        "Optimization complete with best validation score of "
+        f"Optimization complete with {state.keeps} validation score of "
         f"{state.best_validation_loss * 100:f} %,"
         f"with test performance {state.test_score * 100:f} %"
     )
+    *_, (unit, count) = state.reached.items()
     recorder.say(
-        f"The code run for {state.epoch} epochs, "
-        f"with {state.epoch / seconds:f} epochs/sec"
+        f"The code run for {count} {unit}s, with {count / seconds:f} {unit}s/sec"
     )
     command_line.print_run_time(__file__, seconds)
+    if n_steps is not None:
+        # Minibatch 0 of all test examples: the remainder counts as well.
+        n_test = len(test_set_x.get_value(borrow=True))
+        all_rows = slice(index * n_test, (index + 1) * n_test)
+        test_all = pytensor.function(
+            inputs=[index],
+            outputs=classifier.errors(y),
+            givens={x: test_set_x[all_rows], y: test_set_y[all_rows]},
+            mode=mode,
+        )
+        command_line.print_accuracy(state.iter + 1, 1 - float(test_all(0)), n_test)
     recorder.check_files()
     return TrainingResult.of(state, seconds)
 
@@ -450,6 +485,20 @@ def main(arguments=None):
         help="step along the negative gradient (default: 0.13)",
     )
     parser.add_argument(
+        "--shuffle",
+        type=int,
+        metavar="SEED",
+        help="take the training images in a new random order each epoch (default: in "
+        "the order of the file)",
+    )
+    parser.add_argument(
+        "--n-steps",
+        type=int,
+        metavar="N",
+        help="train N minibatches, in the place of --n-epochs and patience, and save "
+        "the last model in the place of the best",
+    )
+    parser.add_argument(
         "--predict",
         action="store_true",
         help="predict the first ten test examples with a saved model; trains nothing",
@@ -460,7 +509,7 @@ def main(arguments=None):
             predict(**command_line.given(options, "model", "dataset", "backend"))
         else:
             sgd_optimization_mnist(
-                **command_line.given(options, "learning_rate"),
+                **command_line.given(options, "learning_rate", "shuffle", "n_steps"),
                 **command_line.training_arguments(options),
             )
 

@@ -14,6 +14,7 @@ line of its output, resumes it to its end, and checks that
 import argparse
 import random
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -26,7 +27,7 @@ sys.path.insert(0, str(REPOSITORY))
 from utils import checkpoint_file, model_file  # noqa: E402
 
 # Their rate depends on the moment, not on the training.
-RATE = re.compile(r"with [0-9.]+ epochs/sec")
+RATE = re.compile(r"with [0-9.]+ (epochs|steps)/sec")
 
 
 def start(script, folder, *arguments):
@@ -148,8 +149,14 @@ def main():
     parser.add_argument("--backend", default="auto")
     parser.add_argument("--script", choices=("sgd", "cg"), help="default: both")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--options",
+        default="",
+        help="more options of the script, such as '--shuffle 0 --n-steps 3000'",
+    )
     options = parser.parse_args()
     arguments = ["--dataset", options.dataset, "--backend", options.backend]
+    arguments += shlex.split(options.options)
     if options.n_epochs is not None:
         arguments += ["--n-epochs", options.n_epochs]
     for name in [options.script] if options.script else ["sgd", "cg"]:

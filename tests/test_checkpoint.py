@@ -78,7 +78,9 @@ def saved(path):
 
 
 def output(capsys):
-    return re.sub(r"with [0-9.]+ epochs/sec", "", capsys.readouterr().out).splitlines()
+    return re.sub(
+        r"with [0-9.]+ (epochs|steps)/sec", "", capsys.readouterr().out
+    ).splitlines()
 
 
 def cut_off(train, at, **arguments):

@@ -10,7 +10,7 @@ from utils import checkpoint_file
 from utils.checkpoint_file import HISTORY, CheckpointError
 
 # A dataset is known by its fingerprint: its place may change.
-MAY_CHANGE = {"n_epochs", "backend", "dataset", "model"}
+MAY_CHANGE = {"n_epochs", "n_steps", "backend", "dataset", "model"}
 
 
 def fingerprint(splits):
@@ -50,7 +50,8 @@ class Checkpoint:
     splits : list of three (x, y) pairs of shared variables
         See `fingerprint`.
     arguments : dict
-        The training function's arguments of `checkpoint_file.ARGUMENTS` that it has.
+        The training function's arguments of `checkpoint_file.ARGUMENTS` that it has;
+        those that are None are left out.
 
     Raises
     ------
@@ -67,6 +68,7 @@ class Checkpoint:
         arguments = {
             name: checkpoint_file.ARGUMENTS[name](value)
             for name, value in arguments.items()
+            if value is not None
         }
         model = arguments["model"]
         if path is not None and os.path.realpath(path) == os.path.realpath(model):
@@ -106,7 +108,8 @@ class Checkpoint:
             raise CheckpointError(
                 f"{self.resume}: expected a checkpoint of this run, found that of "
                 f"another: {'; '.join(differences)}. Give what the checkpoint has, or "
-                "leave it out; only n_epochs and backend may change."
+                "leave it out; only the number of epochs or steps and the backend may "
+                "change."
             )
 
     def restore(self, state, params, n_train_batches=None, evaluations=None):
@@ -180,19 +183,21 @@ class Checkpoint:
 
 
 def _numbers(state):
-    """The numbers of a training state, as Python's own."""
+    """The numbers of a training state, as Python's own, but for its arguments."""
     return {
         name: value.item() if isinstance(value, np.generic) else value
         for name, value in vars(state).items()
-        if isinstance(value, (int, float, np.generic))
+        if isinstance(value, (int, float, np.generic)) and name != "n_steps"
     }
 
 
 def _identity(run):
     """What a resumed run must share with the one that wrote the checkpoint."""
-    arguments = run["arguments"].items()
-    return {name: value for name, value in arguments if name not in MAY_CHANGE} | {
+    arguments = run["arguments"]
+    same = {name: v for name, v in arguments.items() if name not in MAY_CHANGE}
+    return same | {
         "training": run["trained_by"],
+        "end of the run": "n_steps" if "n_steps" in arguments else "patience",
         "floatX": run["floatX"],
     }
 

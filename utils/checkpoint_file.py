@@ -32,6 +32,9 @@ ARGUMENTS = {
     "batch_size": int,
     "model": str,
     "backend": str,
+    # Of SGD, and there only where they were given.
+    "shuffle": int,
+    "n_steps": int,
 }
 HISTORY = ("epoch", "iter", "cost", "validation_loss", "test_score", "seconds")
 

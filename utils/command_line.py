@@ -220,3 +220,22 @@ def print_run_time(script, seconds):
     """
     name = os.path.basename(script)
     print(f"The code for file {name} ran for {seconds:.1f}s", file=sys.stderr)
+
+
+def print_accuracy(step, accuracy, n_test):
+    """The accuracy of a run of so many steps, on standard error.
+
+    Parameters
+    ----------
+    step : int
+        After which the model was tested.
+    accuracy : float
+        Fraction of 1.
+    n_test : int
+        Number of test examples, those past the last full minibatch among them.
+    """
+    print(
+        f"The model after step {step} has accuracy {accuracy:.4f} over all {n_test} "
+        "test examples",
+        file=sys.stderr,
+    )

@@ -218,7 +218,7 @@ def _best(state):
     if not state.best_epoch:
         return "No model was good enough to be saved yet."
     return (
-        f"The best model so far is that of epoch {state.best_epoch}: validation error "
-        f"{state.best_validation_loss * 100:f} %, test error "
+        f"The {state.keeps} model so far is that of epoch {state.best_epoch}: "
+        f"validation error {state.best_validation_loss * 100:f} %, test error "
         f"{state.test_score * 100:f} %."
     )

@@ -7,15 +7,19 @@ from pathlib import PurePath
 
 from utils import checkpoint_file
 from utils.checkpoint_file import CheckpointError
+from utils.training import HyperparameterError
 
 
-def resumable(dataset):
+def resumable(dataset, alternatives=()):
     """Have a training function take from its checkpoint what it is not given.
 
     Parameters
     ----------
     dataset : str
         What the function calls the argument that names the dataset.
+    alternatives : sequence of str
+        Arguments of which only one may be given: it takes the place of the others, also
+        of what the checkpoint has for them. `HyperparameterError` where more are.
 
     Returns
     -------
@@ -31,6 +35,12 @@ def resumable(dataset):
         @functools.wraps(train)
         def resumed(*args, **kwargs):
             given = signature.bind(*args, **kwargs).arguments
+            chosen = [name for name in alternatives if given.get(name) is not None]
+            if len(chosen) > 1:
+                raise HyperparameterError(
+                    f"{' and '.join(chosen)} are both given: expected one of them, "
+                    "which then says alone when the run ends. Leave the other out."
+                )
             path = given.get("resume")
             if path is None:
                 return train(**given)
@@ -38,7 +48,7 @@ def resumable(dataset):
             kept[dataset] = kept.pop("dataset", None)
             if "model" not in given:
                 _check_place(path, kept.get("model", ""))
-            names = signature.parameters.keys()
+            names = signature.parameters.keys() - (alternatives if chosen else ())
             kept = {name: value for name, value in kept.items() if name in names}
             return train(**{"checkpoint": path} | kept | given)
 

@@ -51,6 +51,8 @@ class TrainingState:
     best_model: dict = field(default_factory=dict)
     history: list = field(default_factory=list)
 
+    keeps = "best"  # which model is tested and saved
+
     def is_new_best(self, validation_loss):
         """Take note of a validation error; True where it is the lowest so far.
 
@@ -79,9 +81,48 @@ class TrainingState:
         return self.patience <= self.iter
 
     @property
+    def reached(self):
+        """How far the run has come, in the unit of its length: a dict."""
+        return {"epoch": self.epoch}
+
+    @property
     def seconds(self):
         """Seconds of training until the last validation."""
         return self.history[-1][-1] if self.history else 0.0
+
+
+@dataclass
+class FixedStepsState(TrainingState):
+    """A run of so many steps: without patience, and of the latest model.
+
+    Each validation's model takes the place of the one before, better or not, so that
+    in the end the last one is kept. `best_validation_loss`, `test_score`, `best_epoch`
+    and `best_model` are those of this latest model.
+
+    Attributes
+    ----------
+    n_steps : int
+        Minibatches after which the run ends.
+    """
+
+    n_steps: int = 1
+
+    keeps = "latest"
+
+    def is_new_best(self, validation_loss):
+        """Take note of a validation error; True, whatever it is."""
+        self.best_validation_loss, self.best_epoch = validation_loss, self.epoch
+        return True
+
+    @property
+    def out_of_patience(self):
+        """Whether the minibatch just finished was the last."""
+        return self.n_steps <= self.iter + 1
+
+    @property
+    def reached(self):
+        """How far the run has come: its epoch, and in the unit of its length."""
+        return {"epoch": self.epoch, "step": self.iter + 1}
 
 
 @dataclass(frozen=True)
@@ -118,7 +159,9 @@ class TrainingResult:
         )
 
 
-def check_hyperparameters(n_epochs, batch_size=None, learning_rate=1.0):
+def check_hyperparameters(
+    n_epochs, batch_size=None, learning_rate=1.0, shuffle=None, n_steps=None
+):
     """Refuse hyperparameters that training cannot use, before any data is read.
 
     Parameters
@@ -129,19 +172,26 @@ def check_hyperparameters(n_epochs, batch_size=None, learning_rate=1.0):
         At least 1; None leaves the choice to `minibatch_counts`.
     learning_rate : float
         Above 0, finite.
+    shuffle : int or None
+        A seed, at least 0; None shuffles nothing.
+    n_steps : int or None
+        At least 1; None leaves the end of the run to patience.
 
     Raises
     ------
     HyperparameterError
         Naming the hyperparameter, what was expected and what was found.
     """
-    whole = {"n_epochs": n_epochs}
-    if batch_size is not None:
-        whole["batch_size"] = batch_size
-    for name, value in whole.items():
-        if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+    optional = [
+        ("batch_size", batch_size, 1),
+        ("shuffle", shuffle, 0),
+        ("n_steps", n_steps, 1),
+    ]
+    given = [argument for argument in optional if argument[1] is not None]
+    for name, value, least in [("n_epochs", n_epochs, 1), *given]:
+        if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
             raise HyperparameterError(
-                f"{name} is {value!r}: expected a whole number of at least 1."
+                f"{name} is {value!r}: expected a whole number of at least {least}."
             )
     if (
         not isinstance(learning_rate, Real)

@@ -1,0 +1,221 @@
+"""A new random order each epoch, and runs of a fixed number of steps."""
+
+import functools
+import re
+from importlib.util import find_spec
+
+import numpy as np
+import pytensor
+import pytensor.tensor as T
+import pytest
+import reference
+
+import logistic_cg
+import logistic_sgd
+from logistic_sgd import LogisticRegression, sgd_optimization_mnist
+from utils import c_compiler, model_file
+from utils.backends import compilation_mode
+from utils.example_order import ExampleOrder
+from utils.training import (
+    FixedStepsState,
+    HyperparameterError,
+    TrainingState,
+    check_hyperparameters,
+)
+
+COMPILER = pytest.mark.skipif(
+    bool(c_compiler.find().error), reason="needs a C++ compiler"
+)
+JAX = pytest.mark.skipif(find_spec("jax") is None, reason="needs the extra `jax`")
+
+
+@pytest.fixture
+def train(tiny_npz, tmp_path, monkeypatch):
+    """Train in the temporary folder on 8 batches of 12, of 100 examples, an epoch."""
+    monkeypatch.chdir(tmp_path)
+    return functools.partial(
+        sgd_optimization_mnist, 0.5, dataset=tiny_npz, batch_size=12
+    )
+
+
+def shuffled_sgd(x, y, seed, n_steps):
+    """W and b after so many steps of NumPy's, on batches of 12 of the 100 examples."""
+    W, b = np.zeros((x.shape[1], 3)), np.zeros(3)
+    rng = np.random.default_rng(seed)
+    for step in range(n_steps):
+        if step % 8 == 0:
+            order = rng.permutation(100)
+        batch = order[step % 8 * 12 : (step % 8 + 1) * 12]
+        _, g_W, g_b = reference.cost_and_gradients(W, b, x[batch], y[batch])
+        W, b = W - 0.5 * g_W, b - 0.5 * g_b
+    return W, b
+
+
+@pytest.mark.parametrize(
+    "backend, floatX, tolerance",
+    [
+        pytest.param("c", "float32", 1e-5, marks=COMPILER),
+        pytest.param("c", "float64", 1e-12, marks=COMPILER),
+        ("numba", "float32", 1e-5),
+        pytest.param("jax", "float32", 1e-5, marks=JAX),
+    ],
+)
+def test_training_takes_the_steps_of_numpy(
+    backend, floatX, tolerance, train, tiny_splits, capsys
+):
+    """19 steps: two epochs, each without 4 of the 100, and 3 steps of a third."""
+    with pytensor.config.change_flags(floatX=floatX):
+        result = train(shuffle=7, n_steps=19, backend=backend)
+    W, b = shuffled_sgd(*tiny_splits[0], 7, 19)
+    (valid_x, valid_y), (test_x, test_y) = tiny_splits[1:]
+    valid_error = reference.error(W, b, valid_x[:12], valid_y[:12])
+    test_error = reference.error(W, b, test_x[:24], test_y[:24])
+    all_error = reference.error(W, b, test_x, test_y)
+
+    model = model_file.load("best_model.pkl")
+    for param, expected in zip(model.params, (W, b), strict=True):
+        found = param.get_value()
+        np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
+    figures = {"epoch": 3, "step": 19, "shuffle": 7, "batch_size": 12}
+    assert figures.items() <= model.metadata.items()
+    assert model.metadata["test_error"] == result.test_score == test_error
+    assert result.best_validation_loss == valid_error
+
+    out, err = capsys.readouterr()
+    where = [line.split(",")[:2] for line in out.splitlines() if line[:5] == "epoch"]
+    assert where == [
+        [f"epoch {e}", f" minibatch {m}/8"] for e, m in ((1, 8), (2, 8), (3, 3))
+    ]
+    assert (
+        "\nOptimization complete with latest validation score of "
+        f"{valid_error * 100:f} %,with test performance {test_error * 100:f} %\n"
+        "The code run for 19 steps, with "
+    ) in out
+    assert "best" not in out
+    assert err.splitlines()[-1] == (
+        f"The model after step 19 has accuracy {1 - all_error:.4f} over all 30 test "
+        "examples"
+    )
+
+
+@pytest.mark.parametrize("backend", [pytest.param("c", marks=COMPILER), "numba"])
+def test_shuffled_minibatch_is_fused(backend):
+    x, y, index = T.fmatrix("x"), T.ivector("y"), T.lscalar("index")
+    data = pytensor.shared(np.zeros((9, 5), "float32"))
+    labels = pytensor.shared(np.zeros(9, "int32"))
+    rows = ExampleOrder(0, 9).rows(slice(index * 3, (index + 1) * 3))
+    with pytensor.config.change_flags(floatX="float32"):
+        classifier = LogisticRegression(x, n_in=5, n_out=4)
+        cost = classifier.negative_log_likelihood(y)
+        function = pytensor.function(
+            [index],
+            [cost, *T.grad(cost, classifier.params)],
+            givens={x: data[rows], y: labels[rows]},
+            mode=compilation_mode(backend),
+        )
+    ops = [type(node.op).__name__ for node in function.maker.fgraph.apply_nodes]
+    assert ops.count("SoftmaxRegressionLoss") == 1
+    assert not {"Dot", "Softmax", "LogSoftmax"} & set(ops)
+
+
+def test_order_of_an_epoch_is_the_permutation_drawn_for_it():
+    rng = np.random.default_rng(3)
+    drawn = [rng.permutation(50) for _ in range(4)]
+    order = ExampleOrder(3, 50)
+    for epoch in (1, 2, 2, 4):
+        order.begin(epoch)
+        np.testing.assert_array_equal(order.order.get_value(), drawn[epoch - 1])
+
+
+def test_order_of_the_file_is_the_slice_itself():
+    order, minibatch = ExampleOrder(None, 50), slice(10, 20)
+    order.begin(1)
+    assert order.rows(minibatch) is minibatch
+
+
+def test_without_n_steps_patience_and_the_best_model_decide(train, monkeypatch, capsys):
+    patience = functools.partial(TrainingState, patience=19, improvement_threshold=0)
+    monkeypatch.setattr(logistic_sgd, "TrainingState", patience)
+    result = train(shuffle=1)
+    assert result.n_epochs == 3
+    out, err = capsys.readouterr()
+    assert "Optimization complete with best validation score" in out
+    assert "accuracy" not in err
+    metadata = model_file.load("best_model.pkl").metadata
+    assert metadata["shuffle"] == 1
+    assert "step" not in metadata
+
+
+def test_latest_model_is_kept_though_worse():
+    state = FixedStepsState(n_steps=20, epoch=2, iter=15, best_validation_loss=0.1)
+    assert state.is_new_best(0.3)
+    assert (state.best_validation_loss, state.best_epoch) == (0.3, 2)
+
+
+@pytest.mark.parametrize("iter, over", [(18, False), (19, True), (20, True)])
+def test_fixed_steps_know_no_patience(iter, over):
+    assert FixedStepsState(n_steps=20, patience=1, iter=iter).out_of_patience is over
+
+
+@pytest.mark.parametrize("name, least", [("shuffle", 0), ("n_steps", 1)])
+@pytest.mark.parametrize("value", [-1, 2.5, float("nan"), True, "7"])
+def test_no_whole_number_is_refused_before_data_is_read(name, least, value, capsys):
+    message = f"{name} is .*whole number of at least {least}"
+    with pytest.raises(HyperparameterError, match=message):
+        sgd_optimization_mnist(dataset="no such file", **{name: value})
+    assert capsys.readouterr().out == ""
+
+
+def test_least_values():
+    check_hyperparameters(1, 1, 0.1, shuffle=0, n_steps=1)
+    with pytest.raises(HyperparameterError, match="n_steps is 0"):
+        check_hyperparameters(1, 1, 0.1, n_steps=0)
+
+
+def test_steps_and_epochs_are_refused_before_data_is_read(capsys):
+    with pytest.raises(
+        HyperparameterError, match="n_epochs and n_steps are both given"
+    ):
+        sgd_optimization_mnist(n_epochs=3, n_steps=3, dataset="no such file")
+    assert capsys.readouterr().out == ""
+
+
+def test_options_of_the_script(tiny_npz, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    options = ["--dataset", str(tiny_npz), "--batch-size", "12", "--quiet"]
+    status = logistic_sgd.main([*options, "--shuffle", "4", "--n-steps", "9"])
+    assert status == 0
+    run_time, accuracy = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(
+        r"The model after step 9 has accuracy [01]\.\d{4} over all 30 test examples",
+        accuracy,
+    )
+    assert logistic_sgd.main([*options, "--n-steps", "9", "--n-epochs", "2"]) == 1
+    assert "error: n_epochs and n_steps are both" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--shuffle", "--n-steps"])
+def test_conjugate_gradient_has_neither_option(option, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        logistic_cg.main([option, "1"])
+    assert f"unrecognized arguments: {option}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_accuracy_of_tensorflows_softmax_regression(
+    seed, mnist_folder, tmp_path, capsys
+):
+    """0.914 to 0.917 is what NumPy gives over these seeds, to three decimals."""
+    with pytensor.config.change_flags(floatX="float32"):
+        sgd_optimization_mnist(
+            0.5,
+            dataset=mnist_folder,
+            batch_size=64,
+            shuffle=seed,
+            n_steps=1000,
+            model=tmp_path / "model.pkl",
+        )
+    accuracy = re.search(
+        r"step 1000 has accuracy (\S+) over all 10000", capsys.readouterr().err
+    )
+    assert 0.9135 <= float(accuracy[1]) < 0.9175

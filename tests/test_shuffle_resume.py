@@ -1,0 +1,97 @@
+"""Shuffled runs, and runs of a fixed number of steps, cut off and resumed."""
+
+import functools
+
+import pytest
+from test_checkpoint import CutOff, Killer, output, saved
+
+import logistic_sgd
+from logistic_sgd import sgd_optimization_mnist
+from utils import checkpoint_file
+from utils.checkpoint_file import CheckpointError
+
+
+@pytest.fixture
+def train(tiny_npz, tmp_path, monkeypatch):
+    """Train in the temporary folder on 8 batches of 12, of 100 examples, an epoch."""
+    monkeypatch.chdir(tmp_path)
+    return functools.partial(
+        sgd_optimization_mnist, 0.5, dataset=tiny_npz, batch_size=12
+    )
+
+
+def cut_off(train, at, **arguments):
+    with pytest.raises(CutOff):
+        train(checkpoint="run.ckpt", recorder=Killer(at), **arguments)
+
+
+def resume(**arguments):
+    return sgd_optimization_mnist(resume="run.ckpt", **arguments)
+
+
+@pytest.mark.parametrize("length", [{"n_epochs": 4}, {"n_steps": 27}])
+@pytest.mark.parametrize("at", [9, 16, 25])
+def test_resumed_run_is_the_unbroken_one(length, at, train, monkeypatch, capsys):
+    """Patience 10 has validation come every 5 minibatches, so also within an epoch."""
+    for name in ("TrainingState", "FixedStepsState"):
+        kind = functools.partial(getattr(logistic_sgd, name), patience=10)
+        monkeypatch.setattr(logistic_sgd, name, kind)
+        kind.keywords["patience_increase"] = 9
+    expected = train(shuffle=5, model="unbroken.pkl", **length)
+    unbroken = output(capsys)
+    cut_off(train, at, shuffle=5, **length)
+    first = output(capsys)
+    found = resume()
+    rest = output(capsys)
+    assert first == unbroken[: len(first)]
+    assert rest == unbroken[-len(rest) :]
+    assert len(first) + len(rest) >= len(unbroken)
+    assert saved("best_model.pkl") == saved("unbroken.pkl")
+    assert found.test_score == expected.test_score
+
+
+def test_more_steps_go_on_where_the_run_ended(train):
+    train(shuffle=2, n_steps=11, checkpoint="run.ckpt")
+    resume(n_steps=21)
+    train(shuffle=2, n_steps=21, model="unbroken.pkl")
+    assert saved("best_model.pkl") == saved("unbroken.pkl")
+
+
+def test_finished_run_tells_its_result_again(train, capsys):
+    train(shuffle=2, n_steps=11, checkpoint="run.ckpt")
+    unbroken = output(capsys)
+    resume()
+    out, err = capsys.readouterr()
+    result, length = out.splitlines()
+    assert result == unbroken[-2]
+    assert length.startswith("The code run for 11 steps")
+    assert "after step 11 has accuracy" in err
+
+
+def test_checkpoint_without_the_options_is_as_it_was(train):
+    """As earlier versions wrote it, and so those can be resumed."""
+    train(n_epochs=2, checkpoint="run.ckpt")
+    content = checkpoint_file.read("run.ckpt")
+    names = "learning_rate", "batch_size", "n_epochs", "dataset", "model", "backend"
+    assert content["arguments"].keys() == set(names)
+    names = "patience", "patience_increase", "improvement_threshold", "epoch", "iter"
+    assert content["state"].keys() == {
+        *names,
+        *("best_validation_loss", "test_score", "best_epoch"),
+    }
+
+
+@pytest.mark.parametrize(
+    "run, change, message",
+    [
+        ({"shuffle": 1}, {"shuffle": 2}, "shuffle is 2, in the checkpoint 1"),
+        ({"shuffle": 1}, {"shuffle": None}, "shuffle is None, in the checkpoint 1"),
+        ({}, {"shuffle": 0}, "shuffle is 0, in the checkpoint None"),
+        ({}, {"n_steps": 30}, "is n_steps, in the checkpoint patience"),
+        ({"n_steps": 20}, {"n_epochs": 3}, "is patience, in the checkpoint n_steps"),
+    ],
+)
+def test_other_run_is_named(run, change, message, train):
+    cut_off(train, 17, **run)
+    with pytest.raises(CheckpointError, match=f"run.ckpt: .*{message}"):
+        resume(**change)
