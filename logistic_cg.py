@@ -260,7 +260,7 @@ def cg_optimization_mnist(
     )
     command_line.print_run_time(__file__, seconds)
     recorder.check_files()
-    return TrainingResult.of(state, seconds)
+    return TrainingResult.of(state, seconds, model, mnist_pkl_gz)
 
 
 def main(arguments=None):

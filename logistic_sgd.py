@@ -383,7 +383,7 @@ def sgd_optimization_mnist(
     )
     command_line.print_run_time(__file__, seconds)
     recorder.check_files()
-    return TrainingResult.of(state, seconds)
+    return TrainingResult.of(state, seconds, model, dataset)
 
 
 def predict(model="best_model.pkl", dataset=None, images=None, *, backend="auto"):
