@@ -23,7 +23,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as T
 
-from utils import backends, command_line, datasets, model_file
+from utils import backends, command_line, datasets, model_file, showing
 from utils.checkpoint import Checkpoint
 from utils.recorder import Recorder
 from utils.resuming import resumable
@@ -459,10 +459,11 @@ def main(arguments=None):
         if options.predict:
             predict(**command_line.given(options, "model", "dataset", "backend"))
         else:
-            sgd_optimization_mnist(
+            result = sgd_optimization_mnist(
                 **command_line.given(options, "learning_rate"),
                 **command_line.training_arguments(options),
             )
+            showing.show(options, result)
 
     return command_line.run(parser, run, arguments, floatX="float32")
 
