@@ -24,7 +24,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as T
 
-from utils import backends, command_line, datasets, model_file
+from utils import backends, command_line, datasets, model_file, showing
 from utils.checkpoint import Checkpoint
 from utils.example_order import ExampleOrder
 from utils.recorder import Recorder
@@ -418,7 +418,7 @@ def sgd_optimization_mnist(
         )
         command_line.print_accuracy(state.iter + 1, 1 - float(test_all(0)), n_test)
     recorder.check_files()
-    return TrainingResult.of(state, seconds)
+    return TrainingResult.of(state, seconds, model, dataset)
 
 
 def predict(model="best_model.pkl", dataset=None, images=None, *, backend="auto"):
@@ -508,10 +508,11 @@ def main(arguments=None):
         if options.predict:
             predict(**command_line.given(options, "model", "dataset", "backend"))
         else:
-            sgd_optimization_mnist(
+            result = sgd_optimization_mnist(
                 **command_line.given(options, "learning_rate", "shuffle", "n_steps"),
                 **command_line.training_arguments(options),
             )
+            showing.show(options, result)
 
     return command_line.run(parser, run, arguments, floatX="float32")
 
