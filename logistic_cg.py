@@ -18,7 +18,7 @@ import pytensor.tensor as T
 import scipy.optimize
 
 import logistic_sgd
-from logistic_sgd import load_data, shared_parameter
+from logistic_sgd import load_data, scaled, shared_parameter
 from utils import backends, command_line, model_file, showing
 from utils.checkpoint import Checkpoint
 from utils.evaluations import Evaluations
@@ -128,7 +128,7 @@ def cg_optimization_mnist(
     announce = recorder.say if resume is None else recorder.notice
 
     announce("... loading data")
-    splits = load_data(mnist_pkl_gz, notify=recorder.notice)
+    splits = load_data(mnist_pkl_gz, dtype="uint8", notify=recorder.notice)
     (train_set_x, train_set_y), (valid_set_x, valid_set_y), (test_set_x, test_set_y) = (
         splits
     )
@@ -162,20 +162,20 @@ def cg_optimization_mnist(
     test_model = pytensor.function(
         inputs=[index],
         outputs=classifier.errors(y),
-        givens={x: test_set_x[minibatch], y: test_set_y[minibatch]},
+        givens={x: scaled(test_set_x[minibatch]), y: test_set_y[minibatch]},
         mode=mode,
     )
     validate_model = pytensor.function(
         inputs=[index],
         outputs=classifier.errors(y),
-        givens={x: valid_set_x[minibatch], y: valid_set_y[minibatch]},
+        givens={x: scaled(valid_set_x[minibatch]), y: valid_set_y[minibatch]},
         mode=mode,
     )
     # Cost and gradient share most of their graph, so one function computes both.
     batch_cost_and_gradient = pytensor.function(
         inputs=[index],
         outputs=[cost, T.grad(cost, classifier.theta)],
-        givens={x: train_set_x[minibatch], y: train_set_y[minibatch]},
+        givens={x: scaled(train_set_x[minibatch]), y: train_set_y[minibatch]},
         mode=mode,
     )
     backends.call_once(

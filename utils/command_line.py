@@ -50,9 +50,9 @@ def parser(script, description, n_epochs):
     add(
         "--dataset",
         metavar="NAME|PATH",
-        help="digits, mnist.pkl.gz, or the path of a .pkl.gz, of a folder of IDX files "
-        "or of an .npz (default: MNIST, found or downloaded; digits where it cannot be "
-        "had)",
+        help="digits, mnist.pkl.gz, or the path of a .pkl.gz, of a folder of IDX or "
+        ".npy files, or of an .npz (default: MNIST, found or downloaded; digits where "
+        "it cannot be had)",
     )
     add(
         "--n-epochs",

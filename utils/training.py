@@ -82,8 +82,13 @@ class TrainingState:
 
     @property
     def reached(self):
-        """How far the run has come, in the unit of its length: a dict."""
+        """How far the run has come, for a model's metadata: a dict."""
         return {"epoch": self.epoch}
+
+    @property
+    def length(self):
+        """The unit in which a run is counted, and how many there were so far."""
+        return "epoch", self.epoch
 
     @property
     def seconds(self):
@@ -121,8 +126,13 @@ class FixedStepsState(TrainingState):
 
     @property
     def reached(self):
-        """How far the run has come: its epoch, and in the unit of its length."""
+        """How far the run has come, for a model's metadata: a dict."""
         return {"epoch": self.epoch, "step": self.iter + 1}
+
+    @property
+    def length(self):
+        """The unit in which a run is counted, and how many there were so far."""
+        return "step", self.iter + 1
 
 
 @dataclass(frozen=True)

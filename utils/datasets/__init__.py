@@ -5,14 +5,14 @@ import os
 from .errors import DatasetError, MnistUnavailableError, reading
 from .mnist import NAME as MNIST
 from .mnist import find_mnist
-from .splits import check, scale
+from .splits import as_bytes, check, scale
 
 __all__ = ["DatasetError", "MnistUnavailableError", "find_mnist", "load"]
 
 DIGITS = "digits"
 
 
-def load(dataset, offline=False, notify=None):
+def load(dataset, offline=False, notify=None, dtype=None):
     """Load a dataset of images and their classes.
 
     Parameters
@@ -25,7 +25,8 @@ def load(dataset, offline=False, notify=None):
         - The path of a ``.pkl.gz`` or ``.pkl`` file in the tutorials' layout: three
           (images, labels) pairs, pickled by Python 2 or 3.
         - The path of a folder of four IDX files, or of an ``.npz`` with ``x_train``,
-          ``y_train``, ``x_test`` and ``y_test``. The last 10,000 training images, or
+          ``y_train``, ``x_test`` and ``y_test``, or of a folder of the same four as
+          ``.npy``. The last 10,000 training images, or
           the last sixth of fewer than 60,000, are validation.
 
         What a file is, its first bytes tell, not its name.
@@ -33,6 +34,8 @@ def load(dataset, offline=False, notify=None):
         Do not download MNIST.
     notify : callable, optional
         Called with one-line messages, such as where a download comes from.
+    dtype : "uint8" or None, default None
+        "uint8" asks for the bytes, and leaves the division by 256 to the caller.
 
     Returns
     -------
@@ -41,6 +44,8 @@ def load(dataset, offline=False, notify=None):
         where a file of float64 holds values that float32 does not); whole-number
         pixels, 0 to 255, are divided by 256 as the tutorial does, floats are kept,
         bool is 0 or 1. y: ``(n,)`` int32, from 0 to the largest training label.
+        Where bytes are asked for, x is uint8 if every pixel is a whole 256th, and what
+        is said above if not. Those of plain files lie in the file, mapped into memory.
 
     Raises
     ------
@@ -62,7 +67,9 @@ def load(dataset, offline=False, notify=None):
         if name == DIGITS:
             from . import digits
 
-            return scale(check(digits.read(), name))
-        from . import files
+            splits = check(digits.read(), name)
+        else:
+            from . import files
 
-        return scale(files.read(name))
+            splits = files.read(name)
+        return (dtype == "uint8" and as_bytes(splits)) or scale(splits)

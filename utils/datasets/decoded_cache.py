@@ -20,7 +20,7 @@ import numpy as np
 from . import user_cache
 from .errors import DatasetError
 from .npy import read_npy
-from .splits import check
+from .splits import check, whole_256ths
 from .streams import GZIP_MAGIC
 
 VERSION = 1
@@ -134,7 +134,7 @@ def store(key, splits):
     entry = _entry(key)
     if entry is None:
         return
-    arrays = [array for x, y in splits for array in (_as_bytes(x), y)]
+    arrays = [array for x, y in splits for array in (whole_256ths(x), y)]
     if sum(array.nbytes for array in arrays) > MAX_ENTRY_BYTES:
         return
     parent, temporary = os.path.dirname(entry), None
@@ -152,22 +152,6 @@ def store(key, splits):
     except OSError:
         if temporary:
             shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _as_bytes(x, rows=4096):
-    """`x` as uint8 such that ``_as_bytes(x) / 256`` is exactly `x`, or `x` itself."""
-    if x.dtype.kind != "f":
-        return x
-    result = np.empty(x.shape, np.uint8)
-    for start in range(0, len(x), rows):
-        part = x[start : start + rows]
-        if part.min() < 0 or part.max() >= 1:
-            return x
-        scaled = part * part.dtype.type(256)
-        result[start : start + rows] = scaled
-        if not np.array_equal(result[start : start + rows], scaled):
-            return x
-    return result
 
 
 def _prune(parent):

@@ -3,7 +3,7 @@
 import os
 
 from .. import array_pickle
-from . import decoded_cache, idx
+from . import decoded_cache, idx, npy_folder
 from .errors import DatasetError
 from .splits import NAMES, check, split_validation
 from .streams import describe, open_stream
@@ -18,7 +18,7 @@ def read(path):
     Parameters
     ----------
     path : str
-        A folder of IDX files, an .npz, or a pickle, gzipped or not.
+        A folder of IDX files or of .npy files, an .npz, or a pickle, gzipped or not.
 
     Returns
     -------
@@ -46,7 +46,8 @@ def read(path):
 
 def _decode(path):
     if os.path.isdir(path):
-        return split_validation(*idx.read(path))
+        read_folder = npy_folder.read if npy_folder.is_one(path) else idx.read
+        return split_validation(*read_folder(path))
     stream, size = open_stream(path)
     with stream:
         head = stream.peek(256)[:256]

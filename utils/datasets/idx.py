@@ -12,7 +12,7 @@ import struct
 import numpy as np
 
 from .errors import DatasetError, reading
-from .streams import open_stream, read_array
+from .streams import is_plain, map_bytes, open_stream, read_array
 
 FILES = (
     "train-images-idx3-ubyte",
@@ -63,6 +63,7 @@ def read(folder):
     -------
     list of two (x, y) pairs
         Training and test: images ``(n, rows * columns)`` and labels ``(n,)``, uint8.
+        Images of a file that is not gzipped are mapped, see `streams.map_bytes`.
 
     Raises
     ------
@@ -101,7 +102,11 @@ def _read_elements(path, stream, size, dimensions):
             f"{'images' if dimensions == 3 else 'labels'}, found 0x{magic:08x}. "
             "Check that this file was not mixed up with another."
         )
-    elements = read_array(stream, tuple(shape), np.dtype(np.uint8), size - length)
+    if dimensions == 3 and is_plain(stream):
+        elements = map_bytes(stream, length, tuple(shape))
+        stream.seek(length + elements.size)
+    else:
+        elements = read_array(stream, tuple(shape), np.dtype(np.uint8), size - length)
     if stream.read(1):
         raise DatasetError(
             f"{path}: expected {elements.size} bytes of elements, as its header says, "

@@ -43,6 +43,34 @@ def read_npy(stream, size, where):
     EOFError
         If it is cut short.
     """
+    shape, dtype, fortran_order = read_header(stream, where)
+    if fortran_order:
+        array = read_array(stream, shape[::-1], dtype, size).T
+    else:
+        array = read_array(stream, shape, dtype, size)
+    return array.astype(dtype.newbyteorder("="), copy=False)
+
+
+def read_header(stream, where):
+    """Read what stands before the elements of a .npy array.
+
+    Parameters
+    ----------
+    stream, where
+        As for `read_npy`.
+
+    Returns
+    -------
+    shape : tuple of int
+    dtype : numpy.dtype
+    fortran_order : bool
+        Whether the first index changes fastest.
+
+    Raises
+    ------
+    DatasetError, EOFError
+        As for `read_npy`.
+    """
     magic = stream.read(8)
     if magic[:6] != _MAGIC or magic[6:7] not in (b"\1", b"\2", b"\3"):
         raise DatasetError(f"{where}: expected a .npy array, found {magic[:8]!r}.")
@@ -60,9 +88,4 @@ def read_npy(stream, size, where):
         )
     order, code, fortran_order, lengths = match.groups()
     shape = tuple(int(length) for length in re.findall(r"\d+", lengths))
-    dtype = np.dtype(order + code)
-    if fortran_order == "True":
-        array = read_array(stream, shape[::-1], dtype, size).T
-    else:
-        array = read_array(stream, shape, dtype, size)
-    return array.astype(dtype.newbyteorder("="), copy=False)
+    return shape, np.dtype(order + code), fortran_order == "True"

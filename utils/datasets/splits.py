@@ -151,6 +151,44 @@ def _bytes_or_floats(x, name, where):
     return x
 
 
+def as_bytes(splits):
+    """Pixels as bytes that stand for ``byte / 256``, where they can be had so.
+
+    Parameters
+    ----------
+    splits : list of three (x, y) pairs
+        As `check` gives them.
+
+    Returns
+    -------
+    list of three (x, y) pairs, or None
+        x uint8; None where a pixel of any split is not a whole 256th.
+    """
+    result = []
+    for x, y in splits:
+        x = whole_256ths(x)
+        if x.dtype != np.uint8:
+            return None
+        result.append((x, y))
+    return result
+
+
+def whole_256ths(x, rows=4096):
+    """`x` as uint8 such that the result over 256 is exactly `x`, else `x` itself."""
+    if x.dtype.kind != "f":
+        return x
+    result = np.empty(x.shape, np.uint8)
+    for start in range(0, len(x), rows):
+        part = x[start : start + rows]
+        if part.min() < 0 or part.max() >= 1:
+            return x
+        scaled = part * part.dtype.type(256)
+        result[start : start + rows] = scaled
+        if not np.array_equal(result[start : start + rows], scaled):
+            return x
+    return result
+
+
 def scale(splits):
     """Pixels as the tutorial has them: bytes divided by 256, other values kept.
 

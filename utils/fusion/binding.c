@@ -1,4 +1,4 @@
-/* Between NumPy arrays and kernel.c and shares.c, which stand above this in one namespace
+/* Between NumPy arrays and kernel.c to shares.c, which stand above this in one namespace
    and know no Python. The functions return 0, or -1 with a Python exception set. */
 
 /* What lives from call to call of one operation; zero to begin with. */
@@ -62,7 +62,8 @@ static int begin(workspace *space, problem *p, PyArrayObject *x, PyArrayObject *
             return -1;
     }
     x = space->held[0], W = space->held[1], b = space->held[2], y = space->held[3];
-    p->x = (const REAL *)PyArray_DATA(x);
+    p->x = PyArray_DATA(x);
+    p->x_is_bytes = PyArray_TYPE(x) == NPY_UINT8;
     p->W = (const REAL *)PyArray_DATA(W);
     p->b = (const REAL *)PyArray_DATA(b);
     p->y = (const char *)PyArray_DATA(y);
@@ -70,7 +71,7 @@ static int begin(workspace *space, problem *p, PyArrayObject *x, PyArrayObject *
     p->n_in = PyArray_DIM(W, 0);
     p->n_out = PyArray_DIM(W, 1);
     p->n_labels = PyArray_DIM(y, 0);
-    p->x_row = PyArray_STRIDE(x, 0) / item;
+    p->x_row = PyArray_STRIDE(x, 0) / PyArray_ITEMSIZE(x);
     p->W_row = PyArray_STRIDE(W, 0) / item;
     p->W_column = PyArray_STRIDE(W, 1) / item;
     p->b_step = PyArray_STRIDE(b, 0) / item;
@@ -102,7 +103,7 @@ static int loss_and_gradient(workspace *space, PyArrayObject *x, PyArrayObject *
                              PyArrayObject *b, PyArrayObject *y, PyArrayObject **loss,
                              PyArrayObject **gW, PyArrayObject **gb)
 {
-    const int type = PyArray_TYPE(x);
+    const int type = PyArray_TYPE(W);
     problem p;
     double mean;
     int status = -1;

@@ -41,14 +41,23 @@ typedef REAL loose __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL
 #define UNROLLED static inline __attribute__((always_inline))
 
 typedef struct {
-    const REAL *x, *W, *b;
+    const void *x;              /* of REAL, or of bytes that stand for byte / 256 */
+    const REAL *W, *b;
     ptrdiff_t n, n_in, n_out;            /* x is (n, n_in), W (n_in, n_out) */
     ptrdiff_t x_row, W_row, W_column, b_step; /* strides, in elements */
     const char *y;
     ptrdiff_t n_labels, y_step; /* y_step in bytes */
-    int y_is_int64;
+    int x_is_bytes, y_is_int64;
     int n_threads, few;         /* few: x has at most FEW_ROWS, W contiguous rows */
 } problem;
+
+/* Some rows of x, as REAL; where x is of bytes, the logits write them there first. */
+typedef struct {
+    REAL *first;
+    ptrdiff_t step;  /* from row to row, in elements */
+    ptrdiff_t ahead; /* as far ahead the next rows are fetched into the cache */
+    const uint8_t *bytes; /* the same rows in x, or NULL */
+} rows_of_x;
 
 UNROLLED vec select_where(bits mask, vec yes, vec no)
 {
@@ -130,8 +139,21 @@ static void pack_weights(const problem *p, REAL *Wt)
     }
 }
 
-/* logits (class, CHUNK) of `rows` rows that begin at x. */
-static void chunk_logits(const problem *p, const REAL *x, ptrdiff_t rows,
+/* Write out the bytes of rows first..end. */
+static void write_rows(const problem *p, const rows_of_x x, ptrdiff_t first, ptrdiff_t end)
+{
+    for (ptrdiff_t r = first; r < end; r++) {
+        const uint8_t *bytes = x.bytes + r * p->x_row;
+        REAL *pixels = x.first + r * x.step;
+        for (ptrdiff_t k = 0; k < p->n_in; k += 64)
+            __builtin_prefetch(bytes + k + CHUNK * p->x_row);
+        for (ptrdiff_t k = 0; k < p->n_in; k++)
+            pixels[k] = (REAL)bytes[k] * (REAL)(1.0 / 256);
+    }
+}
+
+/* logits (class, CHUNK) of the first `rows` rows of x. */
+static void chunk_logits(const problem *p, const rows_of_x x, ptrdiff_t rows,
                          const REAL *Wt, REAL *logits)
 {
     const ptrdiff_t width = row_width(p->n_in);
@@ -140,13 +162,15 @@ static void chunk_logits(const problem *p, const REAL *x, ptrdiff_t rows,
         for (ptrdiff_t first = 0; first < rows; first += TILE) {
             const REAL *row[TILE], *w = Wt + panel * width;
             vec sum[PANEL][TILE] = {{{0}}};
+            if (x.bytes && panel == 0)
+                write_rows(p, x, first, first + TILE < rows ? first + TILE : rows);
             for (int r = 0; r < TILE; r++) /* past the end the last row is repeated */
-                row[r] = x + (first + r < rows ? first + r : rows - 1) * p->x_row;
+                row[r] = x.first + (first + r < rows ? first + r : rows - 1) * x.step;
             for (ptrdiff_t k = 0; k < whole; k += LANES)
                 for (int r = 0; r < TILE; r++) {
                     const vec pixels = *(const loose *)(row[r] + k);
-                    if ((r & 1) == panel / PANEL)
-                        __builtin_prefetch(row[r] + k + CHUNK * p->x_row);
+                    if (x.ahead && (r & 1) == panel / PANEL)
+                        __builtin_prefetch(row[r] + k + x.ahead);
                     for (int c = 0; c < PANEL; c++)
                         sum[c][r] += pixels * *(const vec *)(w + c * width + k);
                 }
@@ -212,7 +236,7 @@ UNROLLED void gradient_strip(const REAL *x, ptrdiff_t x_row, ptrdiff_t rows,
             *(vec *)(gWt + c * width + v * LANES) += sum[c][v];
 }
 
-static void chunk_gradient(const problem *p, const REAL *x, ptrdiff_t rows,
+static void chunk_gradient(const problem *p, const rows_of_x x, ptrdiff_t rows,
                            const REAL *delta, REAL *gWt)
 {
     const ptrdiff_t width = row_width(p->n_in), whole = p->n_in / LANES * LANES;
@@ -220,51 +244,15 @@ static void chunk_gradient(const problem *p, const REAL *x, ptrdiff_t rows,
     for (ptrdiff_t k = 0; k < p->n_in;) {
         const ptrdiff_t step = k + strip <= whole ? strip : LANES;
         for (ptrdiff_t panel = 0; panel < p->n_out; panel += PANEL) {
-            const REAL *d = delta + panel * CHUNK;
+            const REAL *at = x.first + k, *d = delta + panel * CHUNK;
             REAL *g = gWt + panel * width + k;
             if (step == strip)
-                gradient_strip(x + k, p->x_row, rows, d, g, width, TILE, 0);
+                gradient_strip(at, x.step, rows, d, g, width, TILE, 0);
             else if (k < whole)
-                gradient_strip(x + k, p->x_row, rows, d, g, width, 1, 0);
+                gradient_strip(at, x.step, rows, d, g, width, 1, 0);
             else
-                gradient_strip(x + k, p->x_row, rows, d, g, width, 1, p->n_in - whole);
+                gradient_strip(at, x.step, rows, d, g, width, 1, p->n_in - whole);
         }
         k += step;
     }
-}
-
-/* What chunk_logits does, for few rows and from W itself; `sums` holds n_out. */
-static void few_logits(const problem *p, REAL *__restrict__ sums, REAL *logits)
-{
-    for (ptrdiff_t r = 0; r < p->n; r++)
-        for (ptrdiff_t c = 0; c < p->n_out; c++)
-            logits[c * CHUNK + r] = p->b[c * p->b_step];
-    for (ptrdiff_t block = 0; block < p->n_in; block += BLOCK)
-        for (ptrdiff_t r = 0; r < p->n; r++) {
-            const ptrdiff_t end = block + BLOCK < p->n_in ? block + BLOCK : p->n_in;
-            memset(sums, 0, p->n_out * sizeof(REAL));
-            for (ptrdiff_t k = block; k < end; k++) {
-                const REAL pixel = p->x[r * p->x_row + k];
-                const REAL *w = p->W + k * p->W_row;
-                for (ptrdiff_t c = 0; c < p->n_out; c++)
-                    sums[c] += pixel * w[c];
-            }
-            for (ptrdiff_t c = 0; c < p->n_out; c++)
-                logits[c * CHUNK + r] += sums[c];
-        }
-}
-
-/* gW (n_in, n_out) += x.T delta for few rows; `rows` holds n_out for each of them. */
-static void few_gradient(const problem *p, const REAL *delta, REAL *__restrict__ rows,
-                         REAL *__restrict__ gW)
-{
-    for (ptrdiff_t r = 0; r < p->n; r++)
-        for (ptrdiff_t c = 0; c < p->n_out; c++)
-            rows[r * p->n_out + c] = delta[c * CHUNK + r];
-    for (ptrdiff_t k = 0; k < p->n_in; k++, gW += p->n_out)
-        for (ptrdiff_t r = 0; r < p->n; r++) {
-            const REAL pixel = p->x[r * p->x_row + k], *d = rows + r * p->n_out;
-            for (ptrdiff_t c = 0; c < p->n_out; c++)
-                gW[c] += pixel * d[c];
-        }
 }

@@ -55,6 +55,11 @@ def made_by(variable, kind, **expected):
     return tuple(node.inputs) if fits else ()
 
 
+def is_cast(op):
+    """Return whether an Op casts element by element."""
+    return isinstance(op, Elemwise) and isinstance(op.scalar_op, scalars.Cast)
+
+
 def is_number(variable, number):
     """Return whether `variable` is a constant of which all elements are `number`."""
     return isinstance(variable, Constant) and bool((variable.data == number).all())
@@ -66,8 +71,7 @@ def counted_labels(variable):
         op = variable.owner.op
         if isinstance(op, LabelCount):
             return variable.owner.inputs[0]
-        is_cast = isinstance(op, Elemwise) and isinstance(op.scalar_op, scalars.Cast)
-        if not is_cast and not isinstance(op, DimShuffle):
+        if not is_cast(op) and not isinstance(op, DimShuffle):
             return None
         variable = variable.owner.inputs[0]
     return None

@@ -31,7 +31,7 @@ def support_code():
     """Return the C++ text of kernel and binding, in a namespace for each precision."""
     text = "\n".join(
         (FOLDER / name).read_text(encoding="utf-8")
-        for name in ("kernel.c", "shares.c", "binding.c")
+        for name in ("kernel.c", "few_rows.c", "shares.c", "binding.c")
     )
     return "\n".join(
         f"#undef REAL\n#undef BITS\n#define REAL npy_{real}\n#define BITS npy_{bits}\n"
@@ -47,6 +47,11 @@ def openmp_works():
     return OpenMPOp.gxx_support_openmp
 
 
+def pixels(x, dtype):
+    """Return the values of `x`, an array or a variable: bytes stand for byte / 256."""
+    return x.astype(dtype) / np.asarray(256, dtype) if x.dtype == "uint8" else x
+
+
 class SoftmaxRegression(COp):
     """What the two operations share: their inputs, and how their C code is compiled."""
 
@@ -56,10 +61,12 @@ class SoftmaxRegression(COp):
         """Return the inputs as variables of types that the C code can read."""
         x, W, b, y = map(pt.as_tensor_variable, (x, W, b, y))
         found = [(v.ndim, v.dtype) for v in (x, W, b)]
-        if x.dtype not in PRECISIONS or found != [(d, x.dtype) for d in (2, 2, 1)]:
+        real = W.dtype
+        fits = found[1:] == [(2, real), (1, real)] and real in PRECISIONS
+        if not fits or found[0] not in [(2, real), (2, "uint8")]:
             raise TypeError(
                 f"{self}: expected matrix x, matrix W and vector b, all float32 or all "
-                f"float64; found (dimensions, dtype) {found}."
+                f"float64, or x of uint8; found (dimensions, dtype) {found}."
             )
         if y.ndim != 1 or y.dtype not in LABELS:
             raise TypeError(
@@ -95,7 +102,7 @@ class SoftmaxRegression(COp):
         return (1, crc32(support_code().encode()))
 
     def c_support_code_struct(self, node, name):
-        return f"softmax_regression_{node.inputs[0].dtype}::workspace space_{name};"
+        return f"softmax_regression_{node.inputs[1].dtype}::workspace space_{name};"
 
     def c_init_code_struct(self, node, name, sub):
         return f"memset(&space_{name}, 0, sizeof(space_{name}));"
@@ -105,7 +112,7 @@ class SoftmaxRegression(COp):
 
     def c_code(self, node, name, inputs, outputs, sub):
         arguments = ", ".join([*inputs, *(f"&{output}" for output in outputs)])
-        function = f"softmax_regression_{node.inputs[0].dtype}::{self.c_function}"
+        function = f"softmax_regression_{node.inputs[1].dtype}::{self.c_function}"
         return f"if ({function}(&space_{name}, {arguments})) {{ {sub['fail']} }}"
 
 
@@ -125,10 +132,10 @@ class SoftmaxRegressionLoss(SoftmaxRegression):
 
     Parameters
     ----------
-    x : matrix (n, n_in), float32 or float64
-        One example a row.
-    W : matrix (n_in, n_out), of the dtype of x
-    b : vector (n_out,), of the dtype of x
+    x : matrix (n, n_in), of the dtype of W, or uint8
+        One example a row; bytes stand for ``byte / 256``.
+    W : matrix (n_in, n_out), float32 or float64
+    b : vector (n_out,), of the dtype of W
     y : vector (n,), of any integer type but uint64
         Labels; those from -n_out to -1 count from the last class, as in NumPy. Where
         there are fewer labels than rows the first rows are counted.
@@ -139,7 +146,7 @@ class SoftmaxRegressionLoss(SoftmaxRegression):
         NaN for no labels.
     gW : matrix (n_in, n_out)
     gb : vector (n_out,)
-        All of the dtype of x.
+        All of the dtype of W.
 
     Raises
     ------
@@ -151,7 +158,8 @@ class SoftmaxRegressionLoss(SoftmaxRegression):
 
     def make_node(self, x, W, b, y):
         x, W, b, y = self.checked_inputs(x, W, b, y)
-        return Apply(self, [x, W, b, y], [x.type.clone(shape=())(), W.type(), b.type()])
+        loss = W.type.clone(shape=())()
+        return Apply(self, [x, W, b, y], [loss, W.type(), b.type()])
 
     def infer_shape(self, *arguments):
         *_, shapes = arguments  # PyTensor 3.0 passes the graph before node and shapes
@@ -160,6 +168,7 @@ class SoftmaxRegressionLoss(SoftmaxRegression):
     def perform(self, node, inputs, output_storage):
         x, W, b, y = inputs
         self.check_shapes(x, W, b)
+        x = pixels(x, W.dtype)
         rows = np.arange(len(y))
         z = x @ W + b
         with np.errstate(all="ignore"):  # NaN and infinity are results here
@@ -186,6 +195,8 @@ class SoftmaxRegressionLoss(SoftmaxRegression):
         x, W, b, y = inputs
         _, gW, gb = outputs
         g = cotangents[0]
+        if x.dtype == "uint8":
+            return [x.zeros_like(dtype=W.dtype), g * gW, g * gb, disconnected_type()]
         if any(not isinstance(c.type, DisconnectedType) for c in cotangents[1:]):
             gradients = [grad_not_implemented(self, i, v) for i, v in enumerate(inputs)]
             return [*gradients[:3], disconnected_type()]
@@ -230,6 +241,7 @@ class SoftmaxRegressionErrors(SoftmaxRegression):
     def perform(self, node, inputs, output_storage):
         x, W, b, y = inputs
         self.check_shapes(x, W, b)
+        x = pixels(x, W.dtype)
         if len(x) != len(y):
             raise ValueError(
                 f"Softmax regression: {len(y)} labels for {len(x)} examples."

@@ -14,6 +14,7 @@ from pytensor.tensor.subtensor import AdvancedIncSubtensor, AdvancedSubtensor
 from utils.fusion.lengths import (
     counted_labels,
     either_order,
+    is_cast,
     is_number,
     made_by,
     picked_labels,
@@ -62,6 +63,16 @@ def affine_inputs(fgraph, logits):
         and sole_user(fgraph, product) is logits
     )
     return (x, W, b) if fits else None
+
+
+def pixels_of(x):
+    """Return the matrix of bytes where `x` is ``cast(bytes) / 256``, else `x`."""
+    for factor, converted in either_order(made_by(x, scalars.mul)):
+        node = converted.owner
+        if is_number(factor, 1 / 256) and node is not None and is_cast(node.op):
+            [pixels] = node.inputs
+            return pixels if pixels.dtype == "uint8" else x
+    return x
 
 
 def mean_over_labels(fgraph, values, y):

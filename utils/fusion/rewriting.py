@@ -30,6 +30,7 @@ from utils.fusion.patterns import (
     affine_inputs,
     mean_of_log_likelihood,
     mean_over_labels,
+    pixels_of,
     residual,
     sole_user,
     users,
@@ -68,7 +69,8 @@ class FuseLoss(GraphRewriter):
         if inputs is None or found is None:
             return []
         delta, y = found
-        loss, gW, gb = softmax_regression_loss(*inputs, y)
+        x, W, b = inputs
+        loss, gW, gb = softmax_regression_loss(pixels_of(x), W, b, y)
         pairs = []
         for user in users(fgraph, delta):
             if user is None:
@@ -76,7 +78,7 @@ class FuseLoss(GraphRewriter):
             match made_by(user, Dot):
                 case left, right if right is delta and made_by(
                     left, DimShuffle, new_order=(1, 0)
-                ) == (inputs[0],):
+                ) == (x,):
                     pairs.append((user, gW))
                     continue
             if made_by(user, Sum, axis=(0,)) != (delta,):
@@ -134,7 +136,8 @@ class FuseErrors(GraphRewriter):
             if left is predicted and y.ndim == 1 and y.dtype in LABELS:
                 mean = mean_over_labels(fgraph, wrong, y)
                 if mean is not None and mean.dtype == "float64":
-                    return mean, softmax_regression_errors(*inputs, y)
+                    x, W, b = inputs
+                    return mean, softmax_regression_errors(pixels_of(x), W, b, y)
         return None
 
 

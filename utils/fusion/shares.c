@@ -15,7 +15,7 @@
 typedef struct {
     double loss, *gb;
     ptrdiff_t bad_row, mistakes;
-    REAL *Wt, *gWt, *logits, *rows;
+    REAL *Wt, *gWt, *logits, *rows, *pixels;
     char apart[64];
 } share;
 
@@ -26,6 +26,15 @@ static ptrdiff_t share_begin(ptrdiff_t size, int t, int n_threads)
     return begin < size ? begin : size;
 }
 
+/* The rows of x from `first` on. */
+static rows_of_x chunk_rows(const problem *p, share *s, ptrdiff_t first)
+{
+    const ptrdiff_t at = first * p->x_row;
+    if (p->x_is_bytes)
+        return (rows_of_x){s->pixels, row_width(p->n_in), 0, (const uint8_t *)p->x + at};
+    return (rows_of_x){(REAL *)p->x + at, p->x_row, CHUNK * p->x_row, NULL};
+}
+
 /* Loss and gradients of rows from..to, up to the first label out of range. */
 static void share_loss(const problem *p, share *s, ptrdiff_t from, ptrdiff_t to)
 {
@@ -33,11 +42,11 @@ static void share_loss(const problem *p, share *s, ptrdiff_t from, ptrdiff_t to)
     REAL *delta = s->logits, chosen[CHUNK];
     for (ptrdiff_t first = from; first < to; first += CHUNK) {
         const ptrdiff_t rows = to - first < CHUNK ? to - first : CHUNK;
-        const REAL *x = p->x + first * p->x_row;
+        const rows_of_x x = chunk_rows(p, s, first);
         ptrdiff_t labelled = p->n_labels - first, label[CHUNK];
         labelled = labelled < 0 ? 0 : labelled < rows ? labelled : rows;
         if (p->few)
-            few_logits(p, s->rows, delta);
+            few_logits(p, x, s->rows, delta);
         else
             chunk_logits(p, x, rows, s->Wt, delta);
         for (ptrdiff_t r = 0; r < labelled; r++) {
@@ -64,7 +73,7 @@ static void share_loss(const problem *p, share *s, ptrdiff_t from, ptrdiff_t to)
             s->gb[c] += (double)lane_sum(sum);
         }
         if (p->few)
-            few_gradient(p, delta, s->rows, s->gWt);
+            few_gradient(p, x, delta, s->rows, s->gWt);
         else
             chunk_gradient(p, x, rows, delta, s->gWt);
     }
@@ -77,10 +86,11 @@ static void share_mistakes(const problem *p, share *s, ptrdiff_t from,
 {
     for (ptrdiff_t first = from; first < to; first += CHUNK) {
         const ptrdiff_t rows = to - first < CHUNK ? to - first : CHUNK;
+        const rows_of_x x = chunk_rows(p, s, first);
         if (p->few)
-            few_logits(p, s->rows, s->logits);
+            few_logits(p, x, s->rows, s->logits);
         else
-            chunk_logits(p, p->x + first * p->x_row, rows, s->Wt, s->logits);
+            chunk_logits(p, x, rows, s->Wt, s->logits);
         for (ptrdiff_t r = 0; r < rows; r++) {
             const REAL *z = s->logits + r;
             ptrdiff_t best = 0;
@@ -130,10 +140,18 @@ static ptrdiff_t row_count(const problem *p)
     return p->few ? ROUND_UP(FEW_ROWS * p->n_out, LANES) : 0;
 }
 
+/* Numbers in the rows that bytes are written out to. */
+static ptrdiff_t pixel_count(const problem *p)
+{
+    const ptrdiff_t rows = p->n < CHUNK ? p->n : CHUNK;
+    return p->x_is_bytes ? rows * row_width(p->n_in) : 0;
+}
+
 static size_t share_bytes(const problem *p)
 {
     const ptrdiff_t padded = ROUND_UP(p->n_out, PANEL);
-    const size_t numbers = 2 * weight_count(p) + row_count(p) + padded * CHUNK;
+    const size_t numbers =
+        2 * weight_count(p) + row_count(p) + padded * CHUNK + pixel_count(p);
     return ROUND_UP(numbers * sizeof(REAL) + padded * sizeof(double), 64);
 }
 
@@ -154,8 +172,10 @@ static void begin_share(const problem *p, share *s, void *memory, REAL *gW)
     s->logits = s->Wt + weight_count(p);
     s->gWt = s->logits + padded * CHUNK;
     s->rows = s->gWt + weight_count(p);
-    s->gb = (double *)(s->rows + row_count(p));
-    memset(memory, 0, share_bytes(p));
+    s->pixels = s->rows + row_count(p);
+    s->gb = (double *)(s->pixels + pixel_count(p));
+    memset(memory, 0, (char *)s->pixels - (char *)memory);
+    memset(s->gb, 0, padded * sizeof(double));
     if (!p->few)
         pack_weights(p, s->Wt);
     else if (gW) {

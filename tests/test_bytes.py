@@ -1,0 +1,209 @@
+"""Images held as bytes: the same numbers as held as floats, to the last bit."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+import reference
+from conftest import REPOSITORY
+from pytensor.compile.mode import Mode
+
+import logistic_sgd
+from utils import c_compiler, datasets
+from utils.backends import BackendError, compilation_mode
+from utils.fusion import softmax_regression_errors, softmax_regression_loss
+from utils.fusion.op import SoftmaxRegression
+
+each_precision = pytest.mark.parametrize("dtype", ["float32", "float64"])
+
+
+def mode_of(backend):
+    if backend == "py":
+        return Mode("py", "fast_run")
+    if backend == "c" and c_compiler.find().error:
+        pytest.skip(f"needs a C++ compiler: {c_compiler.find().error}")
+    try:
+        return compilation_mode(backend)
+    except BackendError as error:
+        pytest.skip(str(error))
+
+
+def problem(n, n_in, n_out, dtype, seed=0):
+    """Values of x as bytes, W, b and y."""
+    rng = np.random.default_rng(seed)
+    x = rng.integers(0, 256, (n, n_in)).astype("uint8")
+    W = (rng.normal(size=(n_in, n_out)) * 3 / np.sqrt(n_in)).astype(dtype)
+    b, y = rng.normal(size=n_out).astype(dtype), rng.integers(0, n_out, n)
+    return x, W, b, y.astype("int32")
+
+
+def train(images, y, backend, dtype, n_steps=5, batch_size=20):
+    """Parameters, costs and errors of a few steps of the lesson, for given images."""
+    with pytensor.config.change_flags(floatX=dtype):
+        index, x, labels = pt.lscalar(), pt.matrix("x"), pt.ivector("y")
+        classifier = logistic_sgd.LogisticRegression(x, images.shape[1], 3)
+        shared_x, shared_y = pytensor.shared(images), pytensor.shared(y)
+        minibatch = slice(index * batch_size, (index + 1) * batch_size)
+        givens = {
+            x: logistic_sgd.scaled(shared_x[minibatch]),
+            labels: shared_y[minibatch],
+        }
+        cost = classifier.negative_log_likelihood(labels)
+        gradients = pt.grad(cost, classifier.params)
+        updates = [
+            (param, param - np.asarray(0.5, dtype) * gradient)
+            for param, gradient in zip(classifier.params, gradients, strict=True)
+        ]
+        step = pytensor.function(
+            [index], cost, updates=updates, givens=givens, mode=mode_of(backend)
+        )
+        errors = pytensor.function(
+            [index], classifier.errors(labels), givens=givens, mode=mode_of(backend)
+        )
+        costs = [step(i) for i in range(n_steps)]
+        values = [param.get_value() for param in classifier.params]
+        return values, costs, [errors(i) for i in range(n_steps)], (step, errors)
+
+
+@pytest.mark.parametrize(
+    "backend, dtype",
+    [("c", "float32"), ("c", "float64"), ("numba", "float32"), ("jax", "float64")],
+)
+def test_training_on_bytes_is_training_on_floats(tiny_arrays, backend, dtype):
+    x, y = tiny_arrays
+    floats = (x / 256).astype(dtype)
+    of_bytes = train(x, y.astype("int32"), backend, dtype)
+    of_floats = train(floats, y.astype("int32"), backend, dtype)
+    for found, expected in zip(of_bytes[:3], of_floats[:3], strict=True):
+        for a, b in zip(found, expected, strict=True):
+            assert np.asarray(a).tobytes() == np.asarray(b).tobytes()
+
+
+@pytest.mark.parametrize("backend", ["c", "numba"])
+def test_the_fused_operations_take_the_bytes_as_they_are(tiny_arrays, backend):
+    x, y = tiny_arrays
+    *_, functions = train(x, y.astype("int32"), backend, "float32")
+    for function in functions:
+        [node] = [
+            node
+            for node in function.maker.fgraph.apply_nodes
+            if isinstance(node.op, SoftmaxRegression)
+        ]
+        assert node.inputs[0].dtype == "uint8"
+
+
+@pytest.mark.parametrize("divisor", [255, 128])
+def test_bytes_over_another_number_are_divided_before(divisor):
+    x, W, b, y = problem(40, 12, 3, "float32")
+    pixels = pt.cast(pt.matrix("pixels", dtype="uint8"), "float32")
+    weights = pytensor.shared(W, shape=W.shape), pytensor.shared(b, shape=b.shape)
+    labels = pt.ivector("y")
+    with pytensor.config.change_flags(floatX="float32"):
+        classifier = logistic_sgd.LogisticRegression(pixels / divisor, 12, 3)
+        for param, value in zip(classifier.params, weights, strict=True):
+            param.set_value(value.get_value())
+        cost = classifier.negative_log_likelihood(labels)
+        outputs = [cost, *pt.grad(cost, classifier.params)]
+        function = pytensor.function(
+            [pixels.owner.inputs[0], labels], outputs, mode=mode_of("c")
+        )
+    expected = reference.cost_and_gradients(W, b, x / np.float64(divisor), y)
+    for found, truth in zip(function(x, y), expected, strict=True):
+        np.testing.assert_allclose(found, truth, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("backend", ["c", "numba", "py"])
+@each_precision
+@pytest.mark.parametrize("n, n_in, n_out", [(1, 7, 3), (61, 33, 10), (5, 784, 40)])
+def test_the_operations_on_bytes_are_those_of_the_formula(
+    backend, dtype, n, n_in, n_out
+):
+    x, W, b, y = problem(n, 2 * n_in, n_out, dtype)
+    x, W = x[:, ::2], W[:n_in]  # not whole rows: copied first
+    variables = [
+        pt.tensor("x", dtype="uint8", shape=(None, None)),
+        pt.tensor("W", dtype=dtype, shape=(None, None)),
+        pt.tensor("b", dtype=dtype, shape=(None,)),
+        pt.ivector("y"),
+    ]
+    outputs = [
+        *softmax_regression_loss(*variables),
+        softmax_regression_errors(*variables),
+    ]
+    function = pytensor.function(variables, outputs, mode=mode_of(backend))
+    wide = x.astype("float64") / 256, W.astype("float64"), b.astype("float64")
+    expected = [
+        *reference.cost_and_gradients(wide[1], wide[2], wide[0], y),
+        reference.error(wide[1], wide[2], wide[0], y),
+    ]
+    tolerance = 1e-4 if dtype == "float32" else 1e-11
+    for found, truth in zip(function(x, W, b, y), expected, strict=True):
+        np.testing.assert_allclose(found, truth, rtol=tolerance, atol=tolerance / 10)
+
+
+def test_the_gradient_by_bytes_is_zero():
+    x, W, b, y = problem(4, 3, 2, "float64")
+    pixels = pt.matrix("x", dtype="uint8")
+    loss = softmax_regression_loss(pixels, W, b, y)[0]
+    gradient = pt.grad(loss, pixels, disconnected_inputs="ignore")
+    assert not gradient.eval({pixels: x}).any()
+
+
+def test_load_data_gives_bytes_that_were_asked_for(tiny_npz, tiny_arrays):
+    (train_x, _), *_ = logistic_sgd.load_data(tiny_npz, dtype="uint8")
+    np.testing.assert_array_equal(train_x.get_value(), tiny_arrays[0][:100])
+    (train_x, _), *_ = logistic_sgd.load_data(tiny_npz)
+    assert train_x.dtype == pytensor.config.floatX
+
+
+def test_floats_that_are_whole_256ths_become_bytes(tmp_path, tiny_arrays):
+    x, y = tiny_arrays
+    path = tmp_path / "floats.npz"
+    split = {"y_train": y[:120], "y_test": y[120:]}
+    np.savez(path, x_train=x[:120] / 256, x_test=x[120:] / 256, **split)
+    loaded = datasets.load(path, dtype="uint8")
+    np.testing.assert_array_equal(np.vstack([x for x, _ in loaded]), x)
+    # One pixel that is not keeps all of them as they are.
+    test_x = x[120:] / 256
+    test_x[-1, -1] = 0.3
+    np.savez(path, x_train=x[:120] / 256, x_test=test_x, **split)
+    assert all(x.dtype == "float64" for x, _ in datasets.load(path, dtype="uint8"))
+
+
+SCRIPT = """
+import sys
+import numpy as np
+import pytensor
+import test_bytes
+
+x = np.random.default_rng(0).integers(0, 256, (150, 12)).astype("uint8")
+y = np.arange(150, dtype="int32") % 3
+x.flags.writeable = sys.argv[1] == "writeable"
+shared = pytensor.shared
+pytensor.shared = lambda value, **kwargs: shared(value, **kwargs | {"borrow": True})
+print(*test_bytes.train(x, y, "numba", "float32")[1])
+"""
+
+
+def test_numba_keeps_functions_for_mapped_and_for_other_arrays(tmp_path):
+    """Arrays that are mapped are not writeable, which is another type to Numba."""
+    flags = f"base_compiledir={tmp_path}"
+    environment = os.environ | {
+        "PYTENSOR_FLAGS": flags,
+        "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "tests")]),
+    }
+    costs = [
+        subprocess.run(
+            [sys.executable, "-c", SCRIPT, kind],
+            env=environment,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for kind in ("writeable", "mapped", "writeable")
+    ]
+    assert costs[0] and len(set(costs)) == 1
