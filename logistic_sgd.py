@@ -430,14 +430,16 @@ def sgd_optimization_mnist(
     )
     command_line.print_run_time(__file__, seconds)
     if n_steps is not None:
+        # One minibatch of all test examples: the remainder counts as well.
+        n_test = len(test_set_y.get_value(borrow=True))
+        all_rows = slice(index * n_test, (index + 1) * n_test)
         test_all = pytensor.function(
-            inputs=[],
+            inputs=[index],
             outputs=classifier.errors(y),
-            givens={x: scaled(test_set_x), y: test_set_y},
+            givens={x: scaled(test_set_x[all_rows]), y: test_set_y[all_rows]},
             mode=mode,
         )
-        n_test = len(test_set_y.get_value(borrow=True))
-        command_line.print_accuracy(state.iter + 1, 1 - float(test_all()), n_test)
+        command_line.print_accuracy(state.iter + 1, 1 - float(test_all(0)), n_test)
     recorder.check_files()
     return TrainingResult.of(state, seconds, model, dataset)
 
