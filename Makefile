@@ -1,11 +1,11 @@
 # Every command that a developer needs; `make help` lists them.
 PYTHON ?= python
 
-.PHONY: help test kills check format bench growth
+.PHONY: help test kills check format pictures bench growth
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 test:  ## run the tests (set LOGREG_DATA to a folder of MNIST files for all of them)
 	$(PYTHON) -m pytest
@@ -16,7 +16,10 @@ kills:  ## kill 100 runs of each script with SIGKILL, and compare the resumed wi
 check:  ## style, format, and that every file compiles without a warning
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
-	$(PYTHON) -W error -m compileall -q -f logistic_sgd.py logistic_cg.py utils tests benchmarks
+	$(PYTHON) -W error -m compileall -q -f logistic_sgd.py logistic_cg.py utils tests benchmarks docs
+
+pictures:  ## draw docs/*.png anew, from runs on MNIST (pip install '.[plot]')
+	$(PYTHON) docs/pictures.py
 
 bench:  ## this program beside NumPy, PyTorch, JAX, scikit-learn and C (pip install '.[bench]')
 	$(PYTHON) benchmarks/compare.py
