@@ -1,0 +1,212 @@
+"""docs/lesson.md: its excerpts are the program's lines, its outputs those of runs."""
+
+import contextlib
+import csv
+import io
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from conftest import REPOSITORY
+
+LESSON = REPOSITORY / "docs" / "lesson.md"
+LEFT_OUT = "⋮"
+
+
+class Block(NamedTuple):
+    """A fenced block: what stands behind its first fence, its lines, and where."""
+
+    info: str
+    lines: list
+    line_number: int
+
+    def __str__(self):
+        return f"{self.info.replace(' ', '-')}-at-{self.line_number}"
+
+
+def blocks():
+    found, block = [], None
+    for number, line in enumerate(LESSON.read_text("utf-8").splitlines(), 1):
+        if block is None and line.startswith("```"):
+            block = Block(line[3:], [], number)
+        elif line == "```":
+            found.append(block)
+            block = None
+        elif block is not None:
+            block.lines.append(line)
+    return found
+
+
+BLOCKS = blocks()
+EXPERIMENTS = "python try it", "python try it on MNIST"
+EXCERPTS = [
+    b for b in BLOCKS if b.info.startswith("python") and b.info not in EXPERIMENTS
+]
+
+
+def chunks(lines):
+    """The runs of lines between those that say that some were left out."""
+    result = [[]]
+    for line in lines:
+        if line.strip() == LEFT_OUT:
+            result.append([])
+        else:
+            result[-1].append(line)
+    return result
+
+
+def position_after(chunk, lines, start):
+    """Where the first occurrence of `chunk` in `lines` from `start` ends, or None."""
+    for first in range(start, len(lines) - len(chunk) + 1):
+        if lines[first : first + len(chunk)] == chunk:
+            return first + len(chunk)
+    return None
+
+
+def stands_in(shown, lines):
+    """Whether the chunks of `shown` stand in `lines` one after another."""
+    end = 0
+    for chunk in chunks(shown):
+        end = position_after(chunk, lines, end)
+        if end is None:
+            return False
+    return True
+
+
+def is_output(shown, lines):
+    """Whether `shown` is all of `lines`, but for what it says it leaves out."""
+    first, last = chunks(shown)[0], chunks(shown)[-1]
+    ends = [] if not last else lines[-len(last) :]
+    return stands_in(shown, lines) and lines[: len(first)] == first and ends == last
+
+
+def without_times(lines):
+    """The lines with `#` for what differs from machine to machine."""
+    pattern = r"\d+\.\d+(?= (?:epochs|steps)/sec)|(?<=ran for )\d+\.\d+"
+    return [re.sub(pattern, "#", line) for line in lines]
+
+
+@pytest.mark.parametrize("block", EXCERPTS, ids=str)
+def test_excerpt_is_lines_of_the_program(block):
+    """Shifted to the left as a whole, by as much as a method or a loop is indented."""
+    file = REPOSITORY / block.info.removeprefix("python ")
+    lines = file.read_text("utf-8").splitlines()
+    shifted = [
+        [" " * by + line if line else line for line in block.lines]
+        for by in range(0, 16, 4)
+    ]
+    assert any(stands_in(shown, lines) for shown in shifted)
+
+
+def test_a_changed_line_would_be_found():
+    lines = ["a", "    b", "c", "d"]
+    assert stands_in(["a", "    b", LEFT_OUT, "d"], lines)
+    assert not stands_in(["a", "c"], lines)
+    assert not stands_in(["d", LEFT_OUT, "a"], lines)
+    assert not stands_in(["b"], lines)
+    assert is_output(["a", LEFT_OUT, "d"], lines)
+    assert not is_output(["a", LEFT_OUT, "c"], lines)
+    assert not is_output(["a"], lines) and not is_output([LEFT_OUT, "e"], lines)
+
+
+def test_every_block_is_of_a_kind_that_is_tested():
+    for block, before in zip(BLOCKS, [None, *BLOCKS], strict=False):
+        if block.info == "text":
+            assert before.info in EXPERIMENTS, block
+        else:
+            assert block in EXCERPTS or block.info in (*EXPERIMENTS, "console", "math")
+
+
+def test_experiments_print_what_is_shown():
+    """In one session, as a reader does; on a machine without MNIST too."""
+    session = {"__name__": "lesson"}
+    for block, after in zip(BLOCKS, [*BLOCKS[1:], None], strict=True):
+        if block.info == "python try it":
+            printed = run_block(block, session)
+            assert printed == (after.lines if after.info == "text" else []), block
+
+
+def run_block(block, session):
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile("\n".join(block.lines), str(block), "exec"), session)
+    return printed.getvalue().splitlines()
+
+
+def test_runs_print_what_is_shown(mnist_folder, tmp_path, monkeypatch):
+    """Commands and experiments on MNIST, one after another in one folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LOGREG_DATA", str(mnist_folder))
+    session = {}
+    exec("import numpy as np", session)
+    for block, after in zip(BLOCKS, [*BLOCKS[1:], None], strict=True):
+        if block.info == "console":
+            command, *shown = block.lines
+            assert is_output(without_times(shown), without_times(terminal(command)))
+        elif block.info == "python try it on MNIST":
+            assert run_block(block, session) == after.lines
+
+
+def terminal(command):
+    """What a command of the lesson shows in a terminal, without progress bar."""
+    prompt, program, *arguments = shlex.split(command)
+    assert (prompt, program) == ("$", "python")
+    if arguments[0].endswith(".py"):
+        arguments[0] = str(REPOSITORY / arguments[0])
+    flags = os.environ.get("PYTENSOR_FLAGS", "").split(",")
+    kept = [flag for flag in flags if "compiledir" in flag]
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        env=os.environ
+        | {"PYTHONPATH": str(REPOSITORY), "PYTENSOR_FLAGS": ",".join(kept)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout.splitlines()
+
+
+def test_epochs_are_those_of_the_original_program():
+    with open(Path(__file__).parent / "published" / "sgd_mnist.csv") as file:
+        published = {int(row["epoch"]): row for row in csv.DictReader(file)}
+    column = {
+        "validation error": "validation_error_percent",
+        "test error of best model": "test_error_of_best_model_percent",
+    }
+    pattern = rf"epoch (\d+), minibatch 83/83, ({'|'.join(column)}) (\S+) %"
+    shown = re.findall(pattern, LESSON.read_text("utf-8"))
+    assert len(shown) == 6
+    for epoch, what, percent in shown:
+        assert published[int(epoch)][column[what]] == percent
+
+
+def test_formulas_survive_markdown():
+    """GitHub reads Markdown first, within ``$``: it drops some backslashes there,
+    and takes an underscore after punctuation for emphasis."""
+    in_blocks, text = False, []
+    for line in LESSON.read_text("utf-8").splitlines():
+        in_blocks ^= line.startswith("```")
+        text.append("" if in_blocks else re.sub("`[^`]*`", "", line))
+    inline = re.findall(r"\$([^$]+)\$(.?)", "\n".join(text))
+    assert len(inline) > 10
+    for formula, after in inline:
+        assert not re.search(r"\\[^a-zA-Z]|[^a-zA-Z0-9]_|[|*<]|\n", formula), formula
+        assert not after.isalnum() and formula == formula.strip(), formula
+
+
+def test_pictures_are_there_and_small():
+    for page in (LESSON, REPOSITORY / "README.md"):
+        targets = re.findall(r"\]\(([^):#]+)", page.read_text("utf-8"))
+        files = [page.parent / target for target in targets]
+        assert all(file.is_file() for file in files), page
+        pictures = [file for file in files if file.suffix == ".png"]
+        assert pictures
+        for file in pictures:
+            assert file.read_bytes().startswith(b"\x89PNG"), file
+            assert file.stat().st_size < 150_000, file
