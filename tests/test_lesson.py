@@ -202,7 +202,7 @@ def test_formulas_survive_markdown():
 
 def test_pictures_are_there_and_small():
     for page in (LESSON, REPOSITORY / "README.md"):
-        targets = re.findall(r"\]\(([^):#]+)", page.read_text("utf-8"))
+        targets = re.findall(r"\]\(([^):#]+)[)#]", page.read_text("utf-8"))
         files = [page.parent / target for target in targets]
         assert all(file.is_file() for file in files), page
         pictures = [file for file in files if file.suffix == ".png"]
