@@ -129,6 +129,31 @@ def test_working_folder_that_is_read_only(run_script, read_only, tiny_npz):
     assert "Traceback" not in finished.stderr
 
 
+# The compiler
+
+
+@needs_posix
+@pytest.mark.parametrize(
+    "compiler",
+    [None, "exit 1", 'test "$1" = -v || { echo fatal error: no headers >&2; exit 1; }'],
+)
+def test_no_compiler_that_works(run_script, tmp_path, tiny_npz, compiler):
+    """The default is then Numba, and C is refused in one line."""
+    if compiler is not None:
+        path = tmp_path / "g++"
+        path.write_text(f"#!/bin/sh\n{compiler}\n")
+        path.chmod(0o755)
+    environment = {"PATH": tmp_path}
+    finished = run_script("logistic_sgd.py", *TINY, tiny_npz, environment=environment)
+    assert_worked(finished, tmp_path / "folder")
+    refused = run_script(
+        *["logistic_sgd.py", *TINY, tiny_npz, "--backend", "c"],
+        environment=environment,
+    )
+    line = error_line(refused)
+    assert "The C backend cannot be used: " in line and "backend numba" in line
+
+
 # Python's options, threads
 
 
