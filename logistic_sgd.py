@@ -20,6 +20,11 @@ Learning, section 4.3.4.
 import math
 import sys
 
+if __name__ == "__main__":  # the imports below take a second
+    from utils import startup
+
+    startup.prepare("logistic_sgd.py")
+
 import numpy as np
 import pytensor
 import pytensor.tensor as T
