@@ -10,6 +10,7 @@ from utils import checkpoint_file, datasets
 from utils.backends import BACKENDS, BackendError
 from utils.checkpoint_file import CheckpointError
 from utils.datasets import DatasetError
+from utils.digit_image import DigitImageError
 from utils.model_file import ModelFileError
 from utils.recorder import DivergenceError, Recorder, TrainingStopped
 from utils.stop_signals import stopping
@@ -19,6 +20,7 @@ EXPECTED_ERRORS = (
     BackendError,
     CheckpointError,
     DatasetError,
+    DigitImageError,
     DivergenceError,
     HyperparameterError,
     ModelFileError,
