@@ -19,7 +19,7 @@ import scipy.optimize
 
 import logistic_sgd
 from logistic_sgd import load_data, shared_parameter
-from utils import backends, command_line, model_file
+from utils import backends, command_line, model_file, showing
 from utils.checkpoint import Checkpoint
 from utils.evaluations import Evaluations
 from utils.recorder import Recorder
@@ -260,7 +260,7 @@ def cg_optimization_mnist(
     )
     command_line.print_run_time(__file__, seconds)
     recorder.check_files()
-    return TrainingResult.of(state, seconds)
+    return TrainingResult.of(state, seconds, model, mnist_pkl_gz)
 
 
 def main(arguments=None):
@@ -268,9 +268,10 @@ def main(arguments=None):
     parser = command_line.parser("logistic_cg.py", __doc__, n_epochs=50)
 
     def run(options):
-        cg_optimization_mnist(
+        result = cg_optimization_mnist(
             **command_line.training_arguments(options, dataset="mnist_pkl_gz")
         )
+        showing.show(options, result)
 
     return command_line.run(parser, run, arguments, floatX="float64")
 

@@ -23,7 +23,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as T
 
-from utils import backends, command_line, datasets, digit_image, model_file
+from utils import backends, command_line, datasets, digit_image, model_file, showing
 from utils.checkpoint import Checkpoint
 from utils.recorder import Recorder
 from utils.resuming import resumable
@@ -383,7 +383,7 @@ def sgd_optimization_mnist(
     )
     command_line.print_run_time(__file__, seconds)
     recorder.check_files()
-    return TrainingResult.of(state, seconds)
+    return TrainingResult.of(state, seconds, model, dataset)
 
 
 def predict(model="best_model.pkl", dataset=None, images=None, *, backend="auto"):
@@ -515,16 +515,16 @@ def main(arguments=None):
 
     def run(options):
         if options.predict:
-            predict_digits(
-                options.predict, **command_line.given(options, "model", "backend")
-            )
+            arguments = command_line.given(options, "model", "plot", "backend")
+            predict_digits(options.predict, **arguments)
         elif options.predict is not None:
             predict(**command_line.given(options, "model", "dataset", "backend"))
         else:
-            sgd_optimization_mnist(
+            result = sgd_optimization_mnist(
                 **command_line.given(options, "learning_rate"),
                 **command_line.training_arguments(options),
             )
+            showing.show(options, result)
 
     return command_line.run(parser, run, arguments, floatX="float32")
 

@@ -13,6 +13,7 @@ from utils.datasets import DatasetError
 from utils.digit_image import DigitImageError
 from utils.model_file import ModelFileError
 from utils.recorder import DivergenceError, Recorder, TrainingStopped
+from utils.showing import MissingPackageError, check_places, history_kept
 from utils.stop_signals import stopping
 from utils.training import HyperparameterError
 
@@ -23,6 +24,7 @@ EXPECTED_ERRORS = (
     DigitImageError,
     DivergenceError,
     HyperparameterError,
+    MissingPackageError,
     ModelFileError,
     OSError,
 )
@@ -94,6 +96,18 @@ def parser(script, description, n_epochs):
         metavar="{" + ",".join(BACKENDS) + "}",
         help="what the functions are compiled for (default: auto, which is C where a "
         "C++ compiler works, else Numba; jax uses a GPU where JAX sees one)",
+    )
+    add(
+        "--plot",
+        metavar="FOLDER",
+        help="after training, put pictures of the best model and of the run into this "
+        "folder, as PNG and SVG, and a history.csv (needs matplotlib: python -m pip "
+        "install -e '.[plot]')",
+    )
+    add(
+        "--history",
+        metavar="PATH",
+        help="write the costs and errors of the run to this file, as CSV",
     )
     add(
         "--quiet",
@@ -178,7 +192,9 @@ def run(parser, action, arguments, floatX):
         with Recorder(quiet=options.quiet) as options.recorder:
             with stopping(options.recorder):
                 _set_floatX(options, floatX)
-                action(options)
+                check_places(options)
+                with history_kept(options):
+                    action(options)
                 sys.stdout.flush()
     except TrainingStopped as stopped:
         print(f"{parser.prog}: {stopped}", file=sys.stderr)

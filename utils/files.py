@@ -44,17 +44,55 @@ def write_whole(path, data):
         Naming the file, the reason and what to do. The temporary file is then removed
         and an existing `path` left as it was.
     """
-    try:
+    with _explained(path):
         _write(Path(os.path.realpath(path)), data)
+
+
+def check_writable(path):
+    """Raise the `WriteError` that `write_whole` would at once; changes no file.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+    """
+    with _explained(path):
+        _try_temporary(Path(os.path.realpath(path)))
+
+
+def make_folder(path):
+    """Make a folder, and those above it, unless it is there.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+
+    Raises
+    ------
+    WriteError
+        Also where it is there and no file can be written in it.
+    """
+    advice = "name a folder where you may write"
+    with _explained(path, "made", advice):
+        os.makedirs(path, exist_ok=True)
+    with _explained(path, "written to", advice):
+        _try_temporary(Path(path) / "file")
+
+
+@contextlib.contextmanager
+def _explained(path, verb="written", advice=None):
+    """Have an `OSError` of the block name the path, the reason and what to do."""
+    try:
+        yield
     except OSError as error:
-        advice = _ADVICE.get(error.errno, _OTHER_ADVICE)
+        advice = advice or _ADVICE.get(error.errno, _OTHER_ADVICE)
         reason = error.strerror or error
-        failure = WriteError(f"{path}: cannot be written ({reason}): {advice}.")
+        failure = WriteError(f"{path}: cannot be {verb} ({reason}): {advice}.")
         failure.errno, failure.filename = error.errno, str(path)
         raise failure from error
 
 
-def _write(path, data):
+def _open_temporary(path):
+    """A new file beside `path`, open for writing, and its name."""
     if path.exists() and not path.is_file():
         # Renamed over a device, as /dev/null is one, the file would take its place.
         kind = "is a folder" if path.is_dir() else "is no regular file"
@@ -62,6 +100,17 @@ def _write(path, data):
     temporary = path.with_name(f".{path.name[:64]}.{secrets.token_hex(4)}")
     # With 0o666 the file gets the permissions that the person's umask leaves.
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    return handle, temporary
+
+
+def _try_temporary(path):
+    handle, temporary = _open_temporary(path)
+    os.close(handle)
+    os.unlink(temporary)
+
+
+def _write(path, data):
+    handle, temporary = _open_temporary(path)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)

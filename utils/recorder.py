@@ -45,11 +45,14 @@ class Recorder:
     ----------
     training : bool
         Whether the training loop runs.
+    history : list of tuple or None
+        ``TrainingState.history`` of the run that was begun; None before.
     """
 
     def __init__(self, quiet=True):
         self.quiet = quiet
         self.training = False
+        self.history = None
         self._bar = None
         self._costs = []
         self._checkpoint = None
@@ -82,6 +85,7 @@ class Recorder:
             Tells where the run stands, as in ``epoch 3, minibatch 2/83``.
         """
         self.training, self._stop_signal, self._costs = True, None, []
+        self.history = state.history if state else []
         self._checkpoint, self._where = checkpoint, where or (lambda: "training")
         self._clock = time.perf_counter() - (state.seconds if state else 0.0)
         if not self.quiet and sys.stderr.isatty():

@@ -98,6 +98,10 @@ class TrainingResult:
         Epochs (or iterations) that were begun.
     seconds : float
         Wall time of the training loop, compilation not counted.
+    history : list of tuple
+        As in `TrainingState`, from the first epoch on where the run was resumed.
+    model, dataset : str or path
+        Where the best model was saved, and the dataset, as they were given.
     """
 
     best_validation_loss: float
@@ -105,9 +109,12 @@ class TrainingResult:
     best_epoch: int
     n_epochs: int
     seconds: float
+    history: list
+    model: str
+    dataset: str
 
     @classmethod
-    def of(cls, state, seconds):
+    def of(cls, state, seconds, model, dataset):
         """The result of a run that ended in `state` after `seconds`."""
         return cls(
             best_validation_loss=state.best_validation_loss,
@@ -115,6 +122,9 @@ class TrainingResult:
             best_epoch=state.best_epoch,
             n_epochs=state.epoch,
             seconds=seconds,
+            history=list(state.history),
+            model=model,
+            dataset=dataset,
         )
 
 

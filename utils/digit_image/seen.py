@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.files import write_whole
+from utils.files import make_folder, write_whole
 
 HEIGHT, GAP = 280, 20
 
@@ -27,11 +27,11 @@ def write_seen(digits, folder):
 
     Raises
     ------
-    OSError
-        Where the folder cannot be created, or a file in it not written.
+    utils.files.WriteError
+        Where the folder cannot be made, or a file in it not written.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     paths = []
     for digit in digits:
         stem, n = Path(digit.path).stem, 1

@@ -1,0 +1,50 @@
+"""A made-up run, and what a reader of a picture sees: its pixels and words."""
+
+import io
+
+import matplotlib.image
+import matplotlib.text
+import numpy as np
+
+from utils.outcome import Outcome
+
+HISTORY = [
+    (1, 9, 0.9, 0.5, 0.55, 1.0),
+    (2, 19, 0.7, 0.3, 0.35, 2.0),
+    (3, 29, 0.6, 0.4, 0.35, 3.0),
+    (4, 39, 0.5, 0.2, 0.25, 4.0),
+    (5, 49, 0.4, 0.2, 0.25, 5.0),
+]
+
+
+def pixels(figure):
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=100)
+    file.seek(0)
+    return matplotlib.image.imread(file, format="png")
+
+
+def colour_at(figure, panel, column, row):
+    """The colour in the picture where a panel has its data point."""
+    picture = pixels(figure)
+    figure.set_dpi(100)
+    x, y = panel.transData.transform((column, row))
+    return picture[len(picture) - 1 - round(y), round(x), :3]
+
+
+def words(figure):
+    return "\n".join(t.get_text() for t in figure.findobj(matplotlib.text.Text))
+
+
+def example(n_in=12, n_out=3, n=30, **metadata):
+    rng = np.random.default_rng(4)
+    probabilities = rng.dirichlet(np.ones(n_out), n)
+    return Outcome(
+        W=rng.normal(size=(n_in, n_out)),
+        b=np.zeros(n_out),
+        metadata={"trained_by": "minibatch SGD", **metadata},
+        history=HISTORY,
+        images=rng.random((n, n_in)),
+        labels=rng.integers(0, n_out, n),
+        probabilities=probabilities,
+    )

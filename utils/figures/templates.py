@@ -1,0 +1,62 @@
+"""The weights of each class as an image: what ink speaks for it, and what against."""
+
+import math
+
+import numpy as np
+
+from .panels import box_aspect, grid, show_image, style
+
+# More panels than this are too small to be read.
+MOST_CLASSES = 100
+
+
+@style()
+def weights(W):
+    """Draw the weights of each class, all to one symmetric scale.
+
+    Parameters
+    ----------
+    W : numpy.ndarray, ``(n_in, n_out)``
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One panel a class (of the first 100), in two rows of five where there are ten.
+        Blue, a weight above 0, is where ink speaks for the class, and red where it
+        speaks against it; the scale ends at the largest magnitude of all classes.
+        How an image's shape is chosen, `image_shape` says.
+    """
+    n_out = W.shape[1]
+    n_shown = min(n_out, MOST_CLASSES)
+    n_columns = math.ceil(n_shown / max(1, round(math.sqrt(n_shown / 2.5))))
+    # No narrower than the words of the colour bar.
+    width = max(8.5 / max(n_columns, 4), 0.7, 5.5 / n_columns)
+    height = width * box_aspect(W.shape[0]) + 0.3
+    figure, panels = grid(n_shown, n_columns, (width, height), 1.1)
+    scale = float(np.abs(W).max()) or 1.0
+    for c, panel in enumerate(panels):
+        image = show_image(panel, W[:, c], cmap="RdBu", vmin=-scale, vmax=scale)
+        panel.set_title(str(c))
+    of = "" if n_shown == n_out else f" (the first {n_shown} of {n_out})"
+    figure.suptitle(f"Weights of each class{of}")
+    # 0.2 inches thick, whatever the size of the panels.
+    width, height = figure.get_size_inches()
+    bar = figure.colorbar(
+        image,
+        ax=panels,
+        location="bottom",
+        fraction=0.25 / height,
+        aspect=0.95 * width / 0.2,
+    )
+    bar.set_ticks(
+        [-scale, -scale / 2, 0, scale / 2, scale],
+        labels=[
+            f"−{scale:.3g}",
+            "red: ink here speaks\nagainst the class",
+            "0",
+            "blue: ink here speaks\nfor the class",
+            f"+{scale:.3g}",
+        ],
+    )
+    bar.outline.set_visible(False)
+    return figure

@@ -1,0 +1,112 @@
+"""What a run leaves to look at: checked before the training, made after it."""
+
+import contextlib
+import os
+import sys
+
+from utils import files, history
+
+
+class MissingPackageError(ImportError):
+    """A package of an extra, which is not installed."""
+
+
+def check_places(options):
+    """Find out before a long run whether what it is to leave can be made.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        Of `utils.command_line.parser`.
+
+    Raises
+    ------
+    MissingPackageError
+        If pictures are asked for and matplotlib cannot be imported.
+    utils.files.WriteError
+        If a file or folder cannot be written, or is needed for something else.
+    """
+    if options.plot is not None:
+        try:
+            import utils.figures  # noqa: F401
+        except ImportError as error:
+            raise MissingPackageError(
+                f"--plot needs matplotlib, which cannot be imported ({error}): "
+                "install it with `python -m pip install -e '.[plot]'`."
+            ) from error
+        files.make_folder(options.plot)
+    for path in _history_paths(options):
+        files.check_writable(path)
+    _check_own_file(options)
+
+
+def _check_own_file(options):
+    """Refuse a history that would replace the model or another file of the run."""
+    if options.history is None:
+        return
+    names = {"model": options.model or "best_model.pkl"}
+    names |= {n: getattr(options, n) for n in ("checkpoint", "resume", "dataset")}
+    for option, name in names.items():
+        if name and os.path.realpath(name) == os.path.realpath(options.history):
+            raise files.WriteError(
+                f"{options.history}: expected a file of its own for --history, found "
+                f"that of --{option}: name another."
+            )
+
+
+def _history_paths(options):
+    paths = [] if options.history is None else [options.history]
+    if options.plot is not None:
+        paths.append(os.path.join(options.plot, "history.csv"))
+    return paths
+
+
+@contextlib.contextmanager
+def history_kept(options):
+    """Write the history of the block's run, also where it was stopped or diverged.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        With the run's recorder as `recorder`. Before its training loop begins there is
+        nothing to write.
+
+    Raises
+    ------
+    utils.files.WriteError
+        If it cannot be written; where the block itself raised, it is only told.
+    """
+    try:
+        yield
+    except BaseException:
+        try:
+            _write_history(options)
+        except files.WriteError as error:
+            print(error, file=sys.stderr)
+        raise
+    _write_history(options)
+
+
+def _write_history(options):
+    if options.recorder.history is not None:
+        for path in _history_paths(options):
+            files.write_whole(path, history.dumps(options.recorder.history))
+
+
+def show(options, result):
+    """After the training, make the pictures that the options ask for.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+    result : utils.training.TrainingResult
+    """
+    if options.plot is None:
+        return
+    # What nobody asked for costs no import.
+    from utils import figures
+    from utils.outcome import outcome_of
+
+    outcome = outcome_of(result, options.backend or "auto")
+    for path in figures.save(outcome, options.plot):
+        options.recorder.notice(f"... wrote {path}")
