@@ -1,9 +1,12 @@
 """--plot: checked before the training, drawn after it, by both scripts."""
 
+import os
 import re
+import subprocess
 import sys
 
 import pytest
+from conftest import REPOSITORY
 from pytensor import config
 
 import logistic_cg
@@ -65,6 +68,20 @@ def test_missing_matplotlib_is_told_before_training(
         error,
     )
     assert [path.name for path in tmp_path.iterdir()] == ["tiny.npz"]
+
+
+def test_backend_that_matplotlib_does_not_know_is_one_line(tmp_path):
+    pytest.importorskip("matplotlib", reason="needs the extra `plot`")
+    bad = subprocess.run(
+        [sys.executable, REPOSITORY / "logistic_sgd.py", "--plot", "plots"],
+        cwd=tmp_path,
+        env=os.environ | {"MPLBACKEND": "nonesuch"},
+        capture_output=True,
+        text=True,
+    )
+    assert bad.returncode == 1 and bad.stdout == ""
+    (line,) = bad.stderr.splitlines()
+    assert "nonesuch" in line and line.endswith("unset MPLBACKEND.")
 
 
 @pytest.mark.parametrize(

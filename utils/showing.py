@@ -5,10 +5,11 @@ import os
 import sys
 
 from utils import files, history
+from utils.outcome import outcome_of
 
 
 class MissingPackageError(ImportError):
-    """A package of an extra, which is not installed."""
+    """A package of an extra, which is not installed or cannot be used."""
 
 
 def check_places(options):
@@ -27,17 +28,28 @@ def check_places(options):
         If a file or folder cannot be written, or is needed for something else.
     """
     if options.plot is not None:
-        try:
-            import utils.figures  # noqa: F401
-        except ImportError as error:
-            raise MissingPackageError(
-                f"--plot needs matplotlib, which cannot be imported ({error}): "
-                "install it with `python -m pip install -e '.[plot]'`."
-            ) from error
+        _import_figures()
         files.make_folder(options.plot)
     for path in _history_paths(options):
         files.check_writable(path)
     _check_own_file(options)
+
+
+def _import_figures():
+    """The pictures' module, which nobody but who asks for pictures pays for."""
+    try:
+        import utils.figures
+    except ImportError as error:
+        raise MissingPackageError(
+            f"--plot needs matplotlib, which cannot be imported ({error}): install it "
+            "with `python -m pip install -e '.[plot]'`."
+        ) from error
+    except ValueError as error:  # a backend of that name does not exist
+        raise MissingPackageError(
+            f"--plot needs matplotlib, which refuses its settings ({error}): unset "
+            "MPLBACKEND."
+        ) from error
+    return utils.figures
 
 
 def _check_own_file(options):
@@ -103,10 +115,6 @@ def show(options, result):
     """
     if options.plot is None:
         return
-    # What nobody asked for costs no import.
-    from utils import figures
-    from utils.outcome import outcome_of
-
     outcome = outcome_of(result, options.backend or "auto")
-    for path in figures.save(outcome, options.plot):
+    for path in _import_figures().save(outcome, options.plot):
         options.recorder.notice(f"... wrote {path}")
