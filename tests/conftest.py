@@ -1,6 +1,7 @@
 """Data that the tests share: a tiny dataset, and the real files where they are."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -50,3 +51,11 @@ def mnist_folder():
     if not folder:
         pytest.skip("needs the real MNIST files: set LOGREG_DATA to their folder")
     return Path(folder).resolve()
+
+
+@pytest.fixture
+def folder():
+    """A temporary folder, in memory where the system has it, for thousands of files."""
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        yield Path(folder)
