@@ -5,6 +5,7 @@ and their SHA-256. The content is a pickled dict again, of the parts in `PARTS`.
 """
 
 import hashlib
+import os
 import pickle
 from pathlib import Path
 
@@ -127,12 +128,12 @@ def _check(content):
         _expect(type(content[part]) is kind, f"a {part} that is no {kind.__name__}")
     for name, value in content["arguments"].items():
         _expect(
-            type(value) is ARGUMENTS.get(name),
+            type(value) is ARGUMENTS.get(name) and _can_be_a_name(value),
             f"an argument {name[:40]!a} out of place",
         )
     for name, value in content["state"].items():
-        # What is counted stays where a float counts too.
-        sound = type(value) is float or (type(value) is int and abs(value) < 2**53)
+        # What is counted starts at -1, and stays where a float counts too.
+        sound = type(value) is float or (type(value) is int and -1 <= value < 2**53)
         _expect(sound, f"a state whose {name[:40]!a} is no number of a run")
 
     columns = content["history"]
@@ -156,6 +157,14 @@ def _check(content):
         for value in content["params"]
     )
     _expect(sound, "parameters that are no arrays of its floatX")
+
+
+def _can_be_a_name(value):
+    """Whether a value, where it is a string, may be that of a file."""
+    try:
+        return type(value) is not str or b"\0" not in os.fsencode(value)
+    except UnicodeEncodeError:
+        return False
 
 
 def _is_array(value, ndim, dtype):

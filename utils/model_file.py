@@ -5,6 +5,7 @@ and ``b`` as NumPy arrays, and ``metadata``, a dict of strings and numbers. The 
 rebuilds its symbolic graph from them.
 """
 
+import os
 import pickle
 import sys
 from pathlib import Path
@@ -93,7 +94,8 @@ def dumps_kept(kept, path):
     """
     from logistic_sgd import LogisticRegression
 
-    if Path(path).is_file():
+    # Unlike Path.is_file, False for a name that is too long; the writer refuses it.
+    if os.path.isfile(path):
         try:
             load(path)
         except ModelFileError as error:
