@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -91,3 +92,11 @@ def error_line(finished):
     (line,) = finished.stderr.splitlines()
     assert ".py: error: " in line
     return line
+
+
+@pytest.fixture
+def folder():
+    """A temporary folder, in memory where the system has it, for thousands of files."""
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        yield Path(folder)
