@@ -108,7 +108,8 @@ def _key_figures(outcome):
         (
             f"best {unit}",
             str(metadata.get("epoch", "–")),
-            f"of {len(history):,} validations, in {history[-1][5]:.1f}\u00a0s of training",
+            f"of {len(history):,} validations, "
+            f"in {history[-1][5]:.1f}\u00a0s of training",
         ),
     ]
     return "\n".join(
