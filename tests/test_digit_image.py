@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from utils.digit_image import DigitImageError, find_ink, fit, read, read_all
+from utils.digit_image import DigitImageError, find_ink, fit, read
 from utils.digit_image.fitting import area_average
 
 
@@ -250,13 +250,3 @@ def test_read_without_pillow_names_the_extra(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(DigitImageError, match=r"pip install -e '.\[plot\]'"):
         read(tmp_path / "any.png")
-
-
-def test_read_all_goes_on_after_a_bad_file(seven, tmp_path):
-    (tmp_path / "bad.png").write_bytes(b"")
-    seven.save(tmp_path / "good.png")
-    names = [tmp_path / "bad.png", tmp_path / "good.png"]
-    digits, errors = read_all(names)
-    assert [digit.path for digit in digits] == names[1:]
-    assert len(errors) == 1 and "bad.png" in str(errors[0])
-    np.testing.assert_array_equal(digits[0].grey, np.asarray(seven))

@@ -108,7 +108,7 @@ def _key_figures(outcome):
         (
             f"best {unit}",
             str(metadata.get("epoch", "–")),
-            f"of {len(history):,} validations, in {history[-1][5]:.1f}\u00a0s of training",
+            f"of {len(history):,} validations, in {history[-1][5]:.1f}\u00a0s",
         ),
     ]
     return "\n".join(
