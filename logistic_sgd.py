@@ -591,6 +591,9 @@ def main(arguments=None):
     )
 
     def run(options):
+        training_only = ("report", "history", "checkpoint", "resume")
+        if options.predict is not None and command_line.given(options, *training_only):
+            parser.error("--predict trains nothing: leave out what a run would write")
         if options.predict:
             arguments = command_line.given(options, "model", "plot", "backend")
             predict_digits(options.predict, **arguments)

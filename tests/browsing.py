@@ -91,6 +91,13 @@ def draw(page, *places):
     page.mouse.up()
 
 
+def sample(outcome, label):
+    """The test example behind a label's button: the first that is read rightly."""
+    read = outcome.probabilities.argmax(axis=1)
+    examples = [i for i, found in enumerate(outcome.labels) if found == label]
+    return next((i for i in examples if read[i] == label), examples[0])
+
+
 def reading(page):
     return page.inner_text("#reading").replace("\u00a0", " ")
 

@@ -99,6 +99,15 @@ def test_plot_shows_what_the_model_saw(bars):
     assert [p.name for p in (bars / "plots").iterdir()] == ["vertical_seen.png"]
 
 
+def test_read_all_goes_on_after_a_bad_file(bars):
+    names = [bars / "blank.png", bars / "vertical.png"]
+    digits, errors = digit_image.read_all(names)
+    assert [digit.path for digit in digits] == names[1:]
+    assert len(errors) == 1 and "blank.png" in str(errors[0])
+    assert digits[0].grey.shape == (120, 90)
+    np.testing.assert_array_equal(digits[0].pixels, digit_image.read(names[1]))
+
+
 def test_write_seen_shows_both_and_overwrites_neither(bars):
     from PIL import Image
 

@@ -217,11 +217,16 @@ def test_scripts_write_it_and_say_so(script, tiny_npz, tmp_path, monkeypatch, ca
     monkeypatch.chdir(tmp_path)
     arguments = ["--dataset", str(tiny_npz), "--n-epochs", "2", "--batch-size", "20"]
     with config.change_flags(floatX=config.floatX):
-        assert script.main([*arguments, "--report", "my report.html"]) == 0
+        arguments += ["--floatX", "float32", "--report", "my report.html"]
+        assert script.main(arguments) == 0
     page = (tmp_path / "my report.html").read_text(encoding="utf-8")
     words = Reader(page).words
     assert f"python {script.__name__}.py --dataset" in words
     assert "--report 'my report.html'" in words
+    found = dict(rows(page, 'class="facts"'))
+    assert found["backend"] in ("c", "numba")
+    assert found["NumPy"] == np.__version__
+    assert found["floatX"] == "float32"
     assert "... wrote my report.html" in capsys.readouterr().err
 
 

@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 
-from utils import files, history
+from utils import backends, files, history
 from utils.outcome import outcome_of
 
 
@@ -116,15 +116,23 @@ def show(options, result):
     """
     if options.plot is None and options.report is None:
         return
-    backend, paths = options.backend or "auto", []
-    outcome = outcome_of(result, backend)
+    paths = []
+    outcome = outcome_of(result, options.backend or "auto")
     if options.plot is not None:
         paths += _import_figures().save(outcome, options.plot)
     if options.report is not None:
         from utils import report  # what nobody asked for costs no import
 
-        page = report.render(outcome, options.command, backend)
+        page = report.render(outcome, options.command, _backend_name(options))
         files.write_whole(options.report, page.encode())
         paths.append(options.report)
     for path in paths:
         options.recorder.notice(f"... wrote {path}")
+
+
+def _backend_name(options):
+    """The option's; for "auto" what it stands for here."""
+    if options.backend not in (None, "auto"):
+        return options.backend
+    linker = type(backends.compilation_mode().linker).__name__
+    return {"OneModuleLinker": "c", "NumbaLinker": "numba"}.get(linker, linker)

@@ -69,8 +69,9 @@ def find_ink(grey):
 
 def _fit_paper(grey):
     """The paper's grey at each pixel, and its noise as a standard deviation."""
-    step = -(-max(grey.shape) // FITTED_SIDE)
-    some = grey[::step, ::step]
+    # Each side by itself: of a narrow strip, all rows are needed.
+    row_step, column_step = (-(-n // FITTED_SIDE) for n in grey.shape)
+    some = grey[::row_step, ::column_step]
     ring = max(1, min(some.shape) // 20)
     border = np.ones(some.shape, dtype=bool)
     border[ring:-ring, ring:-ring] = False

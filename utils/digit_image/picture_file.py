@@ -101,7 +101,7 @@ def _shrink(band):
 
 def _deep_grey(grey):
     """16 bits and more, of whatever range: the range there is becomes 0 to 255."""
-    step = -(-max(grey.shape) // LARGEST_SIDE)
+    step = min(-(-max(grey.shape) // LARGEST_SIDE), *grey.shape)
     # A mean over step x step pixels; up to step - 1 rows and columns are left over.
     height, width = (n // step for n in grey.shape)
     blocks = grey[: height * step, : width * step]

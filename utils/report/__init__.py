@@ -106,10 +106,9 @@ def _key_figures(outcome):
             f"{wrong:,} of {n:,} are wrong",
         ),
         (
-            f"best {unit}",
-            str(metadata.get("epoch", "–")),
-            f"of {len(history):,} validations, "
-            f"in {history[-1][5]:.1f}\u00a0s of training",
+            "latest step" if "step" in metadata else f"best {unit}",
+            str(metadata.get("step", metadata.get("epoch", "–"))),
+            f"of {len(history):,} validations, in {history[-1][5]:.1f}\u00a0s",
         ),
     ]
     return "\n".join(

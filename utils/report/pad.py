@@ -52,13 +52,18 @@ def _reason_against(outcome):
 
 
 def _data(outcome):
-    """Parameters, little endian, row by row; a test image of each class as bytes."""
+    """Parameters, little endian, row by row; test images of each class as bytes.
+
+    Of each class the first that is read rightly, or the first where none is.
+    """
     bytes_ = np.clip(np.rint(outcome.images * 256), 0, 255).astype("uint8")
+    right = outcome.probabilities.argmax(axis=1) == outcome.labels
     samples = []
     for label in range(outcome.W.shape[1]):
         examples = np.flatnonzero(outcome.labels == label)
         if len(examples):
-            pixels = _base64(bytes_[examples[0]])
+            first = examples[np.argmax(right[examples])]
+            pixels = _base64(bytes_[first])
             samples.append({"label": label, "pixels": pixels})
     little = outcome.W.dtype.newbyteorder("<")
     return {
