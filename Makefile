@@ -1,7 +1,8 @@
 # Every command that a developer needs; `make help` lists them.
 PYTHON ?= python
+FUZZ_SECONDS ?= 60
 
-.PHONY: help test kills check format pictures bench growth
+.PHONY: help test kills fuzz check format pictures bench growth
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -12,6 +13,9 @@ test:  ## run the tests (set LOGREG_DATA to a folder of MNIST files for all of t
 
 kills:  ## kill 100 runs of each script with SIGKILL, and compare the resumed with the unbroken
 	$(PYTHON) tests/kill_and_resume.py 100 --dataset mnist.pkl.gz
+
+fuzz:  ## feed each reader of files FUZZ_SECONDS (60) of damaged ones (pip install '.[fuzz]')
+	$(PYTHON) tests/fuzz_readers.py --seconds $(FUZZ_SECONDS)
 
 check:  ## style, format, and that every file compiles without a warning
 	$(PYTHON) -m ruff check .

@@ -12,6 +12,11 @@ S. J. Wright, Numerical Optimization, section 5.2 (Polak-Ribiere).
 
 import sys
 
+if __name__ == "__main__":  # the imports below take a second
+    from utils import startup
+
+    startup.prepare("logistic_cg.py")
+
 import numpy as np
 import pytensor
 import pytensor.tensor as T

@@ -20,11 +20,16 @@ Learning, section 4.3.4.
 import math
 import sys
 
+if __name__ == "__main__":  # the imports below take a second
+    from utils import startup
+
+    startup.prepare("logistic_sgd.py")
+
 import numpy as np
 import pytensor
 import pytensor.tensor as T
 
-from utils import backends, command_line, datasets, model_file, showing
+from utils import backends, command_line, datasets, digit_image, model_file, showing
 from utils.checkpoint import Checkpoint
 from utils.example_order import ExampleOrder
 from utils.recorder import Recorder
@@ -499,6 +504,62 @@ def predict(model="best_model.pkl", dataset=None, images=None, *, backend="auto"
     return predicted_values
 
 
+def predict_digits(files, model="best_model.pkl", *, plot=None, backend="auto"):
+    """Predict the digits in picture files, and print the three best classes of each.
+
+    Parameters
+    ----------
+    files : iterable of str or path
+        Pictures, one digit in each; see `utils.digit_image.read`.
+    model : str or path
+        A model of 28x28 images. Default ``best_model.pkl``.
+    plot : str or path, optional
+        A folder, where ``NAME_seen.png`` then shows what the model saw.
+    backend : str
+        See `utils.backends.compilation_mode`. Default "auto".
+
+    Returns
+    -------
+    numpy.ndarray of float, ``(n, n_out)``
+        The probability of each class for each picture.
+
+    Raises
+    ------
+    utils.model_file.ModelFileError
+        If the file is no model, or one for images of another size.
+    utils.digit_image.DigitImageError
+        At the end, if a picture could not be read; a line for each that could not.
+    utils.files.WriteError
+        If a file in `plot` could not be written.
+    """
+    classifier = model_file.load(model)
+    n_in, n_out = classifier.W.get_value(borrow=True).shape
+    if n_in != digit_image.N_PIXELS:
+        raise model_file.ModelFileError(
+            f"{model}: a picture becomes 28x28 = 784 pixels, but this model expects "
+            f"{n_in}: train one on MNIST with `python logistic_sgd.py`."
+        )
+    digits, errors = digit_image.read_all(files)
+    images = np.zeros((len(digits), n_in), dtype=classifier.W.dtype)
+    for image, digit in zip(images, digits, strict=True):
+        image[:] = digit.pixels
+    predict_model = pytensor.function(
+        inputs=[classifier.input],
+        outputs=classifier.p_y_given_x,
+        mode=backends.compilation_mode(backend),
+    )
+    probabilities = predict_model(images) if digits else np.zeros((0, n_out))
+    for digit, p in zip(digits, probabilities, strict=True):
+        best = np.argsort(-p)[:3]
+        shares = ", ".join(f"{i}: {p[i] * 100:.1f} %" for i in best)
+        print(f"{digit.path}: {best[0]} ({shares})")
+    if plot is not None:
+        digit_image.write_seen(digits, plot)
+    if errors:
+        raise digit_image.DigitImageError("\n".join(map(str, errors)))
+    return probabilities
+
+
 def main(arguments=None):
     """Train from the command line, or predict; returns the exit status."""
     parser = command_line.parser("logistic_sgd.py", __doc__, n_epochs=1000)
@@ -523,12 +584,20 @@ def main(arguments=None):
     )
     parser.add_argument(
         "--predict",
-        action="store_true",
-        help="predict the first ten test examples with a saved model; trains nothing",
+        nargs="*",
+        metavar="PICTURE",
+        help="predict the digits in these picture files with a saved model, or the "
+        "first ten test examples where no file is named; trains nothing",
     )
 
     def run(options):
+        training_only = ("report", "history", "checkpoint", "resume")
+        if options.predict is not None and command_line.given(options, *training_only):
+            parser.error("--predict trains nothing: leave out what a run would write")
         if options.predict:
+            arguments = command_line.given(options, "model", "plot", "backend")
+            predict_digits(options.predict, **arguments)
+        elif options.predict is not None:
             predict(**command_line.given(options, "model", "dataset", "backend"))
         else:
             result = sgd_optimization_mnist(

@@ -1,6 +1,9 @@
 """Data that the tests share: a tiny dataset, and the real files where they are."""
 
 import os
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -50,3 +53,50 @@ def mnist_folder():
     if not folder:
         pytest.skip("needs the real MNIST files: set LOGREG_DATA to their folder")
     return Path(folder).resolve()
+
+
+@pytest.fixture(scope="session")
+def warm_caches(tmp_path_factory):
+    """PYTENSOR_FLAGS that name a compile cache which the processes of tests share."""
+    flags = os.environ.get("PYTENSOR_FLAGS", "")
+    place = [flag for flag in flags.split(",") if "compiledir" in flag]
+    return place[-1] if place else f"base_compiledir={tmp_path_factory.mktemp('warm')}"
+
+
+@pytest.fixture
+def run_script(tmp_path, warm_caches):
+    """Run a script in the folder ``folder``; None removes an environment variable."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+
+    def call(script, *arguments, python=(), redirect="", **options):
+        changes = {"PYTENSOR_FLAGS": warm_caches} | options.pop("environment", {})
+        environment = {**os.environ, **changes}
+        command = [sys.executable, *python, REPOSITORY / script, *arguments]
+        if redirect:
+            command = ["sh", "-c", f'"$@" {redirect}', "sh", *command]
+        return subprocess.run(
+            command,
+            env={k: str(v) for k, v in environment.items() if v is not None},
+            capture_output=True,
+            timeout=300,
+            **({"text": True, "cwd": folder} | options),
+        )
+
+    return call
+
+
+def error_line(finished):
+    """The only line on standard error of a script that ended with status 1."""
+    assert finished.returncode == 1
+    (line,) = finished.stderr.splitlines()
+    assert ".py: error: " in line
+    return line
+
+
+@pytest.fixture
+def folder():
+    """A temporary folder, in memory where the system has it, for thousands of files."""
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        yield Path(folder)

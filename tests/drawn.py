@@ -2,8 +2,6 @@
 
 import io
 
-import matplotlib.image
-import matplotlib.text
 import numpy as np
 
 from utils.outcome import Outcome
@@ -18,6 +16,8 @@ HISTORY = [
 
 
 def pixels(figure):
+    import matplotlib.image
+
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=100)
     file.seek(0)
@@ -33,6 +33,8 @@ def colour_at(figure, panel, column, row):
 
 
 def words(figure):
+    import matplotlib.text
+
     return "\n".join(t.get_text() for t in figure.findobj(matplotlib.text.Text))
 
 

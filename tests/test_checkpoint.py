@@ -366,6 +366,9 @@ def test_hostile_file_runs_nothing(inside, tmp_path):
         ("best_model", {}),
         ("arguments", {"recorder": "x"}),
         ("arguments", {"learning_rate": "fast"}),
+        ("arguments", {"model": "a\0b"}),
+        ("arguments", {"model": "\ud800"}),
+        ("state", {"iter": -(10**12)}),
         ("floatX", "int8"),
         ("fingerprint", 7),
         ("evaluations", None),
@@ -383,6 +386,7 @@ def test_evaluations_out_of_shape_are_refused(tiny_npz, tmp_path, monkeypatch):
     sound = checkpoint_file.read("run.ckpt")["evaluations"]
     for wrong in (
         {},
+        sound | {"more": 5},
         sound | {"costs": sound["costs"][:-1]},
         sound | {"gradients": sound["gradients"].astype("float32")},
         sound | {"gradients": sound["gradients"][:, :-1]},
@@ -403,6 +407,12 @@ def test_strangers_checkpoint_replaces_no_other_file(small, tmp_path):
     with pytest.raises(ModelFileError, match="letter.txt: .*does not replace"):
         resume("sgd")
     assert (tmp_path / "letter.txt").read_text() == "Dear Sir"
+
+
+def test_strangers_checkpoint_of_a_model_whose_name_is_too_long(small):
+    set_model(small, "x" * 5000)
+    with pytest.raises(WriteError, match="too long"):
+        resume("sgd")
 
 
 def test_strangers_checkpoint_writes_nothing_outside_the_folder(small, tmp_path):

@@ -4,10 +4,11 @@ from pytensor import config
 from pytensor.compile.mode import Mode, get_mode
 from pytensor.graph.utils import MethodNotDefined
 from pytensor.link.c.basic import CLinker
+from pytensor.link.c.exceptions import CompileError
 from pytensor.link.vm import VMLinker
 
 import utils.fusion  # noqa: F401  registers its rewrites
-from utils import c_compiler
+from utils import c_compiler, compile_cache
 
 BACKENDS = ("auto", "c", "numba", "jax")
 
@@ -31,6 +32,18 @@ class OneModuleLinker(CLinker):
 
     def make_thunk(self, input_storage=None, output_storage=None, storage_map=None):
         arguments = (input_storage, output_storage, storage_map)
+        try:
+            return self._make_thunk(*arguments)
+        except (CompileError, ImportError) as error:
+            lines = str(error).strip().splitlines()
+            reason = next((line for line in lines if "error: " in line), lines[0])
+            raise BackendError(
+                f"The C backend failed ({reason.strip()}): delete PyTensor's compile "
+                f"cache, {config.compiledir}, and run again, or choose the backend "
+                "numba."
+            ) from error
+
+    def _make_thunk(self, *arguments):
         if all(map(_fits_one_module, self.node_order)):
             return super().make_thunk(*arguments)
         vm = VMLinker(use_cloop=True).accept(self.fgraph, self.no_recycling)
@@ -99,9 +112,11 @@ def compilation_mode(backend="auto"):
             "backend numba."
         )
     if backend == "numba":
+        compile_cache.mend_numba()
         return get_mode("NUMBA")
     if backend == "jax":
         return _jax_mode()
+    compile_cache.mend_c()
     blas = config._config_var_dict["blas__ldflags"]
     if blas.is_default and not hasattr(blas, "val"):
         # Asked for a BLAS, PyTensor searches the disk for seconds, and warns where it

@@ -116,8 +116,8 @@ def _remember(path, key, found):
     try:
         temporary.write_text(json.dumps({"key": key} | asdict(found)), encoding="utf-8")
         os.replace(temporary, path)
-    except OSError:
-        pass  # next time it takes a second longer
+    except OSError:  # next time it takes a second longer
+        temporary.unlink(missing_ok=True)
 
 
 def _probe():

@@ -5,6 +5,7 @@ and their SHA-256. The content is a pickled dict again, of the parts in `PARTS`.
 """
 
 import hashlib
+import os
 import pickle
 from pathlib import Path
 
@@ -86,28 +87,35 @@ def read(path):
     """
     path = Path(path)
     try:
-        data = path.read_bytes()
+        file = array_pickle.load_file(path)
+        content = array_pickle.load(_content(file))
+        _check(content)
     except OSError as error:
         raise CheckpointError(
             f"{path}: the checkpoint cannot be read ({error.strerror}). Name a file "
             "that a run with --checkpoint wrote, or start the run without --resume."
         ) from error
-    try:
-        file = array_pickle.load(data)
-        _expect(type(file) is dict and file.get("format") == FORMAT, "another file")
-        version = file.get("version")
-        _expect(version == VERSION, f"version {version!r} instead of {VERSION}")
-        content = file.get("content")
-        _expect(type(content) is bytes, "no content")
-        right = hashlib.sha256(content).hexdigest() == file.get("sha256")
-        _expect(right, "content whose SHA-256 is not the one in the file")
-        content = array_pickle.load(content)
-        _check(content)
     except array_pickle.ArrayPickleError as error:
         raise CheckpointError(
             f"{path}: expected a checkpoint that this program wrote, found {error}. "
             "Take another checkpoint, or start the run again without --resume."
         ) from error
+    return content
+
+
+def _content(file):
+    """The bytes of the content; `ArrayPickleError` where they are not sound."""
+    # An array equals nothing: its comparison is an array, which is neither true nor
+    # false.
+    _expect(type(file) is dict and type(file.get("format")) is str, "another file")
+    _expect(file["format"] == FORMAT, "another file")
+    version = file.get("version")
+    _expect(type(version) is int, "no version")
+    _expect(version == VERSION, f"version {version} instead of {VERSION}")
+    content, sha256 = file.get("content"), file.get("sha256")
+    _expect(type(content) is bytes and type(sha256) is str, "no content")
+    right = hashlib.sha256(content).hexdigest() == sha256
+    _expect(right, "content whose SHA-256 is not the one in the file")
     return content
 
 
@@ -123,12 +131,13 @@ def _check(content):
         _expect(type(content[part]) is kind, f"a {part} that is no {kind.__name__}")
     for name, value in content["arguments"].items():
         _expect(
-            type(value) is ARGUMENTS.get(name), f"an argument {name!a} out of place"
+            type(value) is ARGUMENTS.get(name) and _can_be_a_name(value),
+            f"an argument {name[:40]!a} out of place",
         )
     for name, value in content["state"].items():
-        # What is counted stays where a float counts too.
-        sound = type(value) is float or (type(value) is int and abs(value) < 2**53)
-        _expect(sound, f"a state whose {name!a} is no number of a run")
+        # What is counted starts at -1, and stays where a float counts too.
+        sound = type(value) is float or (type(value) is int and -1 <= value < 2**53)
+        _expect(sound, f"a state whose {name[:40]!a} is no number of a run")
 
     columns = content["history"]
     _expect(tuple(columns) == HISTORY, "a history of other columns")
@@ -144,12 +153,21 @@ def _check(content):
     sound = (
         sound and _is_array(best["W"], 2, floatX) and _is_array(best["b"], 1, floatX)
     )
+    sound = sound and best["b"].shape == best["W"].shape[1:]
     _expect(sound, "a best model that is no matrix W and vector b of its floatX")
     sound = all(
         isinstance(value, np.ndarray) and value.dtype == floatX
         for value in content["params"]
     )
     _expect(sound, "parameters that are no arrays of its floatX")
+
+
+def _can_be_a_name(value):
+    """Whether a value, where it is a string, may be that of a file."""
+    try:
+        return type(value) is not str or b"\0" not in os.fsencode(value)
+    except UnicodeEncodeError:
+        return False
 
 
 def _is_array(value, ndim, dtype):

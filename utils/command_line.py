@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import sys
 
 from pytensor import config
@@ -10,6 +11,7 @@ from utils import checkpoint_file, datasets
 from utils.backends import BACKENDS, BackendError
 from utils.checkpoint_file import CheckpointError
 from utils.datasets import DatasetError
+from utils.digit_image import DigitImageError
 from utils.model_file import ModelFileError
 from utils.recorder import DivergenceError, Recorder, TrainingStopped
 from utils.showing import MissingPackageError, check_places, history_kept
@@ -20,6 +22,7 @@ EXPECTED_ERRORS = (
     BackendError,
     CheckpointError,
     DatasetError,
+    DigitImageError,
     DivergenceError,
     HyperparameterError,
     MissingPackageError,
@@ -99,8 +102,14 @@ def parser(script, description, n_epochs):
         "--plot",
         metavar="FOLDER",
         help="after training, put pictures of the best model and of the run into this "
-        "folder, as PNG and SVG, and a history.csv (needs matplotlib: python -m pip "
-        "install -e '.[plot]')",
+        "folder, as PNG and SVG, and a history.csv; with --predict, what the model saw "
+        "of each picture (needs python -m pip install -e '.[plot]')",
+    )
+    add(
+        "--report",
+        metavar="PATH",
+        help="after training, write a page on the run and its model to this file, with "
+        "a pad to draw digits on: HTML that needs no server and no network",
     )
     add(
         "--history",
@@ -186,6 +195,8 @@ def run(parser, action, arguments, floatX):
         the run, so 130 after Ctrl-C, or where nobody reads its output (141).
     """
     options = parser.parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    options.command = shlex.join(["python", parser.prog, *map(str, words)])
     try:
         with Recorder(quiet=options.quiet) as options.recorder:
             with stopping(options.recorder):

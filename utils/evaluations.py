@@ -70,7 +70,8 @@ class Evaluations:
             for name, array in kept.items()
             if isinstance(array, np.ndarray)
         }
-        if found != kinds or len({len(array) for array in kept.values()}) > 1:
+        lengths = {kept[name].shape[:1] for name in found}
+        if found != kinds or len(kept) != len(kinds) or len(lengths) > 1:
             raise CheckpointError(
                 f"{source}: expected evaluations of equal number as {kinds}, found "
                 f"{found}: start the run again without --resume."

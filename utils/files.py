@@ -3,8 +3,15 @@
 import contextlib
 import errno
 import os
+import re
 import secrets
+import stat
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 _ADVICE = {
     errno.ENOSPC: "free some space, or name a file on another disk",
@@ -91,26 +98,27 @@ def _explained(path, verb="written", advice=None):
         raise failure from error
 
 
-def _open_temporary(path):
-    """A new file beside `path`, open for writing, and its name."""
+def _check_regular(path):
+    """Raise unless a file of this name may be written or replaced."""
     if path.exists() and not path.is_file():
         # Renamed over a device, as /dev/null is one, the file would take its place.
         kind = "is a folder" if path.is_dir() else "is no regular file"
         raise OSError(errno.EINVAL, f"expected the name of a file, which {kind}")
-    temporary = path.with_name(f".{path.name[:64]}.{secrets.token_hex(4)}")
-    # With 0o666 the file gets the permissions that the person's umask leaves.
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    return handle, temporary
 
 
 def _try_temporary(path):
-    handle, temporary = _open_temporary(path)
+    _check_regular(path)
+    temporary, handle = _create(path)
     os.close(handle)
     os.unlink(temporary)
 
 
 def _write(path, data):
-    handle, temporary = _open_temporary(path)
+    _check_regular(path)
+    _sweep(path)
+    temporary, handle = _create(path)
+    # Held until the file has its name; but Windows can rename no open file.
+    lock = os.dup(handle) if fcntl else None
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -120,7 +128,59 @@ def _write(path, data):
     except BaseException:
         os.unlink(temporary)
         raise
+    finally:
+        if lock is not None:
+            os.close(lock)
     _sync_folder(path.parent)
+
+
+def _create(path):
+    """A new temporary file beside `path`, locked for as long as its writer lives.
+
+    The lock is the kernel's, which drops it when a process ends, however it ends:
+    unlike an age or a process's number, it cannot mistake a living writer for a dead.
+    """
+    while True:
+        temporary = path.with_name(f".{path.name[:64]}.{secrets.token_hex(4)}")
+        # With 0o666 the file gets the permissions that the person's umask leaves.
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        if _lock(handle) and os.fstat(handle).st_nlink == 0:
+            os.close(handle)  # swept by another before it was locked
+            continue
+        return temporary, handle
+
+
+def _lock(handle, flags=0):
+    """Lock an open file, where its file system can; whether that was done."""
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | flags)
+    except OSError:
+        return False
+    return True
+
+
+def _sweep(path):
+    """Remove temporary files of `path` whose writers were killed."""
+    if fcntl is None:
+        return
+    pattern = re.compile(re.escape(f".{path.name[:64]}.") + "[0-9a-f]{8}")
+    # No failure here may be one of the write: a file can be another user's, or gone.
+    with contextlib.suppress(OSError):
+        for name in filter(pattern.fullmatch, os.listdir(path.parent)):
+            with contextlib.suppress(OSError):
+                _remove_unlocked(path.with_name(name))
+
+
+def _remove_unlocked(path):
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        regular = stat.S_ISREG(os.fstat(handle).st_mode)
+        if regular and _lock(handle, fcntl.LOCK_NB):
+            os.unlink(path)
+    finally:
+        os.close(handle)
 
 
 def _sync_folder(folder):

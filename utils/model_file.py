@@ -5,6 +5,7 @@ and ``b`` as NumPy arrays, and ``metadata``, a dict of strings and numbers. The 
 rebuilds its symbolic graph from them.
 """
 
+import os
 import pickle
 import sys
 from pathlib import Path
@@ -93,7 +94,8 @@ def dumps_kept(kept, path):
     """
     from logistic_sgd import LogisticRegression
 
-    if Path(path).is_file():
+    # Unlike Path.is_file, False for a name that is too long; the writer refuses it.
+    if os.path.isfile(path):
         try:
             load(path)
         except ModelFileError as error:
@@ -128,15 +130,13 @@ def load(path):
 
     path = Path(path)
     try:
-        data = path.read_bytes()
+        known = {("logistic_sgd", "LogisticRegression"): _SavedState}
+        saved = array_pickle.load_file(path, known)
     except OSError as error:
         raise ModelFileError(
             f"{path}: the model cannot be read ({error.strerror}). Train one first "
             "with `python logistic_sgd.py`, or name another file."
         ) from error
-    known = {("logistic_sgd", "LogisticRegression"): _SavedState}
-    try:
-        saved = array_pickle.load(data, known)
     except array_pickle.ArrayPickleError as error:
         raise ModelFileError(
             f"{path}: expected a model that this program saved, found {error}"
@@ -161,8 +161,8 @@ def _checked_state(path, saved):
     W, b, metadata = (state.get(name) for name in ("W", "b", "metadata"))
     if not isinstance(W, np.ndarray) or not isinstance(b, np.ndarray):
         refuse("no arrays W and b")
-    if not isinstance(metadata, dict):
-        refuse("no metadata")
+    if not isinstance(metadata, dict) or not _is_plain(metadata):
+        refuse("no metadata of strings and numbers")
     if W.ndim != 2 or b.shape != W.shape[1:] or 0 in W.shape:
         refuse(f"W of shape {W.shape} and b of shape {b.shape}")
     if W.dtype != b.dtype or str(W.dtype) not in ("float32", "float64"):
@@ -170,3 +170,12 @@ def _checked_state(path, saved):
     if not (np.isfinite(W).all() and np.isfinite(b).all()):
         refuse("parameters that are NaN or infinite")
     return state
+
+
+def _is_plain(value):
+    """Whether comparing and printing what is inside `value` can do no harm."""
+    if isinstance(value, dict):
+        return all(map(_is_plain, value.values()))
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_plain, value))
+    return not isinstance(value, (np.ndarray, _SavedState))

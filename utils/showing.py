@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 
-from utils import files, history
+from utils import backends, files, history
 from utils.outcome import outcome_of
 
 
@@ -30,7 +30,7 @@ def check_places(options):
     if options.plot is not None:
         _import_figures()
         files.make_folder(options.plot)
-    for path in _history_paths(options):
+    for path in [*_history_paths(options), *filter(None, [options.report])]:
         files.check_writable(path)
     _check_own_file(options)
 
@@ -53,17 +53,18 @@ def _import_figures():
 
 
 def _check_own_file(options):
-    """Refuse a history that would replace the model or another file of the run."""
-    if options.history is None:
-        return
+    """Refuse a history or report that would replace another file of the run."""
     names = {"model": options.model or "best_model.pkl"}
     names |= {n: getattr(options, n) for n in ("checkpoint", "resume", "dataset")}
-    for option, name in names.items():
-        if name and os.path.realpath(name) == os.path.realpath(options.history):
-            raise files.WriteError(
-                f"{options.history}: expected a file of its own for --history, found "
-                f"that of --{option}: name another."
-            )
+    for own in ("history", "report"):
+        path = getattr(options, own)
+        for option, name in names.items():
+            if path and name and os.path.realpath(name) == os.path.realpath(path):
+                raise files.WriteError(
+                    f"{path}: expected a file of its own for --{own}, found that of "
+                    f"--{option}: name another."
+                )
+        names[own] = path
 
 
 def _history_paths(options):
@@ -106,15 +107,32 @@ def _write_history(options):
 
 
 def show(options, result):
-    """After the training, make the pictures that the options ask for.
+    """After the training, make the pictures and the page that the options ask for.
 
     Parameters
     ----------
     options : argparse.Namespace
     result : utils.training.TrainingResult
     """
-    if options.plot is None:
+    if options.plot is None and options.report is None:
         return
+    paths = []
     outcome = outcome_of(result, options.backend or "auto")
-    for path in _import_figures().save(outcome, options.plot):
+    if options.plot is not None:
+        paths += _import_figures().save(outcome, options.plot)
+    if options.report is not None:
+        from utils import report  # what nobody asked for costs no import
+
+        page = report.render(outcome, options.command, _backend_name(options))
+        files.write_whole(options.report, page.encode())
+        paths.append(options.report)
+    for path in paths:
         options.recorder.notice(f"... wrote {path}")
+
+
+def _backend_name(options):
+    """The option's; for "auto" what it stands for here."""
+    if options.backend not in (None, "auto"):
+        return options.backend
+    linker = type(backends.compilation_mode().linker).__name__
+    return {"OneModuleLinker": "c", "NumbaLinker": "numba"}.get(linker, linker)

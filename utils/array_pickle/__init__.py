@@ -7,7 +7,10 @@ nothing that a file names: NumPy's constructors are recognised by name, and code
 checks dtype, shape and number of bytes stands in for them (`arrays`).
 """
 
+import errno
 import io
+import os
+import stat
 
 import numpy as np
 
@@ -15,9 +18,10 @@ from .arrays import ArrayPickleError
 from .machine import MAX_OPCODES, Machine
 from .opcodes import run
 
-__all__ = ["ArrayPickleError", "load"]
+__all__ = ["ArrayPickleError", "load", "load_file"]
 
 MAX_DEPTH = 64
+MAX_FILE_BYTES = 2**32
 _PLAIN_TYPES = {str, bytes, bytearray, int, float, bool, type(None), np.ndarray}
 
 
@@ -70,6 +74,32 @@ def load(source, extra=None, size=None):
             "stops, found more bytes"
         )
     return result
+
+
+def load_file(path, extra=None):
+    """Read the one pickle that a file holds; see `load`.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        At most `MAX_FILE_BYTES` of it are read.
+    extra : dict, optional
+
+    Returns
+    -------
+    object
+
+    Raises
+    ------
+    ArrayPickleError
+    OSError
+        If the file cannot be read, or is a device or a pipe, which may never end.
+    """
+    status = os.stat(path)
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+        raise OSError(errno.EINVAL, "it is a device, pipe or socket")
+    with open(path, "rb") as file:
+        return load(file, extra, min(status.st_size, MAX_FILE_BYTES))
 
 
 def _check_tree(root, instance_types):

@@ -6,6 +6,8 @@ import re
 
 import numpy as np
 
+MAX_DIMENSIONS = 32  # of every NumPy; the product of many more lengths takes minutes
+
 
 class ArrayPickleError(ValueError):
     """A pickle that is broken, or that holds more than plain data and arrays."""
@@ -97,6 +99,11 @@ def build_array(data, dtype, shape, order="C", axes=None):
         type(length) is int and 0 <= length < 2**63 for length in shape
     ):
         raise ArrayPickleError("expected an array's shape, found no whole numbers")
+    if len(shape) > MAX_DIMENSIONS:
+        raise ArrayPickleError(
+            f"expected at most {MAX_DIMENSIONS} dimensions of an array, found "
+            f"{len(shape)}"
+        )
     available = data.flat.size if isinstance(data, Raw) else len(data)
     needed = math.prod(shape) * dtype.itemsize
     if available != needed:

@@ -36,8 +36,7 @@ class Machine:
     def __init__(self, stream, size, extra):
         self.reader, self.extra = Reader(stream, size), extra
         self.stack, self.marks, self.memo = [], [], {}
-        # A string that is stored once may be encoded, and so copied, many times.
-        self.copies_left = size
+        self.copied = 0
 
     def refuse(self, what):
         raise ArrayPickleError(
@@ -117,6 +116,15 @@ class Machine:
         # Protocols 0 and 1 write False and True as the integers 00 and 01.
         self.push({b"00": False, b"01": True}[line] if line[:-1] == b"0" else int(line))
 
+    def count_copy(self, data):
+        """Refuse what copies more than was read: one string can stand in many arrays.
+
+        A sound pickle's strings are copied twice, when encoded and into their array.
+        """
+        self.copied += data.flat.size if isinstance(data, Raw) else len(data)
+        if self.copied > 2 * self.reader.position:
+            self.refuse("more copies of a string than the file has bytes")
+
     def find(self, module, name):
         if (module, name) in GLOBALS:
             self.push(GLOBALS[module, name])
@@ -140,14 +148,13 @@ class Machine:
         elif function is Known.DTYPE:
             self.push(unbuilt_dtype(arguments[0]))
         elif function is Known.FROMBUFFER:
+            self.count_copy(arguments[0])
             self.push(build_array(*arguments))
         elif function is Known.SCALAR:
             dtype, data = arguments
             self.push(build_array(data, dtype, ())[()])
         elif function is Known.ENCODE and arguments[1:] == ("latin1",):
-            self.copies_left -= len(arguments[0])
-            if self.copies_left < 0:
-                self.refuse("more copies of a string than the file has bytes")
+            self.count_copy(arguments[0])
             self.push(arguments[0].encode("latin1"))
         elif function is Known.BYTES and arguments == ():
             self.push(b"")
@@ -163,6 +170,8 @@ class Machine:
     def build(self):
         state, target = self.pop(), self.stack[-1]
         if isinstance(target, Unbuilt):
+            if target.code is None:
+                self.count_copy(state[-1])
             built = self.stack[-1] = target.build(state)
             for index in target.memo_indices:
                 self.memo[index] = built

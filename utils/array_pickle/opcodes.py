@@ -24,7 +24,8 @@ def run(machine):
         if opcode == pickle.STOP:
             return machine.pop()
         if opcode not in _ACTIONS:
-            machine.refuse(_REFUSED.get(opcode, f"opcode {opcode!r}"))
+            name = _NAMES.get(opcode, ascii(opcode))
+            machine.refuse(_REFUSED.get(opcode, f"opcode {name}"))
         _ACTIONS[opcode](machine)
     raise ArrayPickleError(f"expected at most {MAX_OPCODES:,} opcodes, found more")
 
@@ -112,6 +113,7 @@ _ACTIONS = {
     pickle.BUILD: lambda m: m.build(),
 }
 
+_NAMES = {getattr(pickle, name): name for name in pickle.__all__ if name.isupper()}
 _REFUSED = {
     pickle.PERSID: "a persistent id",
     pickle.BINPERSID: "a persistent id",

@@ -2,6 +2,8 @@
 
 import contextlib
 
+_LONGEST_REASON = 300
+
 
 class DatasetError(ValueError):
     """A dataset that cannot be found, read or used; the message says what to do."""
@@ -35,7 +37,9 @@ def reading(path):
         ) from error
     # A broken or hostile file can fail in zlib, zipfile or NumPy in many ways.
     except Exception as error:
+        # zipfile's messages quote the file, kilobytes of it.
+        reason = str(error)[:_LONGEST_REASON] or type(error).__name__
         raise DatasetError(
-            f"{path}: cannot be read as a dataset ({error or type(error).__name__}). "
-            "It may be cut short or damaged: get the file again."
+            f"{path}: cannot be read as a dataset ({reason}). It may be cut "
+            "short or damaged: get the file again."
         ) from error

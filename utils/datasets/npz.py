@@ -10,7 +10,7 @@ import zipfile
 
 from .errors import DatasetError
 from .npy import read_npy
-from .streams import DEFLATE_RATIO, MAX_BYTES
+from .streams import inflated_limit
 
 _MEMBERS = ("x_train", "y_train", "x_test", "y_test")
 
@@ -58,11 +58,12 @@ def _read_member(path, archive, info):
     if info.flag_bits & 1:
         raise DatasetError(f"{where}: expected an array, found an encrypted one.")
     compressed = min(info.compress_size, os.path.getsize(path))
-    if info.file_size > min(compressed * DEFLATE_RATIO, MAX_BYTES):
+    limit = inflated_limit(compressed)
+    if info.file_size > limit:
         raise DatasetError(
-            f"{where}: expected at most {DEFLATE_RATIO} bytes for each of {compressed} "
-            f"compressed ones and {MAX_BYTES} in all, found a claim of "
-            f"{info.file_size}. Get the file again from where you trust it."
+            f"{where}: expected at most {limit} bytes of {compressed} compressed ones, "
+            f"found a claim of {info.file_size}. Get the file again from where you "
+            "trust it."
         )
     with archive.open(info) as stream:
         array = read_npy(stream, info.file_size, where)

@@ -17,10 +17,15 @@ from .errors import DatasetError
 # Deflate makes at most this many bytes of one (zlib's technical notes, "Maximum
 # compression factor"), so a compressed file's size bounds what it can claim.
 DEFLATE_RATIO = 1032
+# Beyond what MNIST takes as float64, more than this is a bomb and not images: those
+# deflate to a fifth, and their floats to a fiftieth.
+PLAUSIBLE_RATIO = 128
+ANY_RATIO_BYTES = 2**29
 # No more than this is read from one file, whatever it claims: six times the largest
 # set of the MNIST family (EMNIST, 814,255 images of 784 bytes).
 MAX_BYTES = 4 * 2**30
 CHUNK = 2**18
+MAX_MEMBERS = 2**16  # in blocks of 64 KB, as bgzip writes them, they hold MAX_BYTES
 GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -30,6 +35,7 @@ class _Gunzip(io.RawIOBase):
     def __init__(self, file):
         self._file = file
         self._inflate = zlib.decompressobj(31)
+        self._members = 1
 
     def readable(self):
         return True
@@ -60,6 +66,9 @@ class _Gunzip(io.RawIOBase):
             if not chunk:
                 return False
             rest = chunk.lstrip(b"\0")
+        self._members += 1
+        if self._members > MAX_MEMBERS:
+            raise OSError(f"expected at most {MAX_MEMBERS} gzip members, found more")
         self._file.seek(-len(rest), os.SEEK_CUR)
         self._inflate = zlib.decompressobj(31)
         return True
@@ -98,8 +107,13 @@ def open_stream(path):
             file.close()
             raise DatasetError(f"{path}: expected gzip data, found {describe(head)}")
         return file, min(status.st_size, MAX_BYTES)
-    size = min(status.st_size * DEFLATE_RATIO, MAX_BYTES)
-    return io.BufferedReader(_Gunzip(file), CHUNK), size
+    return io.BufferedReader(_Gunzip(file), CHUNK), inflated_limit(status.st_size)
+
+
+def inflated_limit(compressed):
+    """The most bytes that are taken from so many compressed ones."""
+    plausible = max(compressed * PLAUSIBLE_RATIO, ANY_RATIO_BYTES)
+    return min(compressed * DEFLATE_RATIO, plausible, MAX_BYTES)
 
 
 def is_plain(stream):

@@ -1,0 +1,219 @@
+"""Pickles that would run code, or take a machine's memory or time.
+
+What runs code makes a file ``executed`` in the current folder, where it needs no other
+file to run.
+"""
+
+import os
+import pickle
+import struct
+
+import numpy as np
+
+CODE = "open('executed', 'w').close()"
+COMMAND = "echo > executed"
+
+
+class Call:
+    """Pickles as the call of a function."""
+
+    def __init__(self, function, *arguments):
+        self.function, self.arguments = function, arguments
+
+    def __reduce__(self):
+        return self.function, self.arguments
+
+
+class Stateful:
+    """Pickles as an object and a state."""
+
+    def __init__(self):
+        self.state = 1
+
+
+def named(module, name, *arguments):
+    """The pickle of a call of what need not be there."""
+    packed = pickle.dumps(arguments, 2)[2:-1]
+    return f"\x80\x02c{module}\n{name}\n".encode("latin1") + packed + b"R."
+
+
+def size(layout, number):
+    return struct.pack(layout, number)
+
+
+SYSTEM = f"{os.system.__module__}.system"
+OPEN = f"{open.__module__}.open"
+# What each makes when a pickle machine runs it is a file; see the module's docstring.
+EXECUTED = {
+    "system": (pickle.dumps(Call(os.system, COMMAND)), SYSTEM),
+    "os_system": (named("os", "system", COMMAND), "os.system"),
+    "popen": (named("os", "popen", COMMAND), "os.popen"),
+    "eval": (pickle.dumps(Call(eval, CODE)), "builtins.eval"),
+    "exec_protocol_2": (pickle.dumps(Call(exec, CODE), 2), "__builtin__.exec"),
+    "open": (pickle.dumps(Call(open, "executed", "w")), OPEN),
+    "nested": (
+        pickle.dumps({"x": [np.ones(3), (Call(eval, CODE),)]}),
+        "builtins.eval",
+    ),
+    "argument_of_array": (
+        pickle.dumps(Call(np.ndarray, Call(eval, CODE))),
+        "builtins.eval",
+    ),
+    "result_of_call": (
+        pickle.dumps(Call(exec, Call(compile, CODE, "x", "exec"))),
+        "builtins.exec",
+    ),
+    "text_protocol": (f"cos\nsystem\n(V{COMMAND}\ntR.".encode(), "os.system"),
+    "inst": (f"(V{COMMAND}\nios\nsystem\n.".encode(), "os.system"),
+    "obj": (f"(cos\nsystem\nV{COMMAND}\no.".encode(), "os.system"),
+    "numpy_save": (pickle.dumps(Call(np.save, "executed", np.ones(2))), "numpy.save"),
+    "numpy_memmap": (
+        named("numpy", "memmap", "executed", "uint8", "w+", 0, (4,)),
+        "numpy.memmap",
+    ),
+    "numpy_runstring": (
+        named("numpy.testing._private.utils", "runstring", CODE, {}),
+        "numpy.testing._private.utils.runstring",
+    ),
+    "numpy_f2py": (
+        named("numpy.f2py.crackfortran", "myeval", f"exec({CODE!r})"),
+        "numpy.f2py.crackfortran.myeval",
+    ),
+}
+# These need another file, or a library of another version, to do harm.
+NAMED = {
+    name: (named(*name.rsplit(".", 1), "executed"), name)
+    for name in (
+        "numpy.load",
+        "numpy.fromfile",
+        "numpy.loadtxt",
+        "numpy.genfromtxt",
+        "numpy.ctypeslib.load_library",
+        "numpy.f2py.compile",
+        "numpy.lib.format.open_memmap",
+        "numpy.core.multiarray.fromfile",
+        "numpy.distutils.exec_command.exec_command",
+        "importlib.import_module",
+        "builtins.getattr",
+        "pickle.loads",
+        "subprocess.Popen",
+        "pytensor.compile.function.function",
+        "logistic_sgd.load_data",
+        "logistic_sgd.predict",
+    )
+}
+
+# An array that waits for its state.
+ARRAY = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R"
+DTYPE = b"cnumpy\ndtype\nU\x02%s\x89\x88\x87R(K\x03U\x01|NNNK\x00K\x00K\x00tb"
+FLOAT64 = DTYPE % b"f8"
+MODEL = b"clogistic_sgd\nLogisticRegression\n)\x81"
+
+
+def array_of(shape):
+    return b"\x80\x02" + ARRAY + b"(K\x01" + shape + FLOAT64 + b"\x89U\x00tb."
+
+
+def of_levels(width, levels):
+    value = ()
+    for _ in range(levels):
+        value = (value,) * width
+    return pickle.dumps(value)
+
+
+def cycle():
+    value = []
+    value.append(value)
+    return pickle.dumps(value)
+
+
+LONG = b"\x8a\x08" + size("<q", 2**62)
+MILLION = b"\x80\x02B" + size("<I", 2**20) + bytes(2**20) + b"q\x010"
+COPIES = (
+    MILLION
+    + (DTYPE % b"u1" + b"q\x020(")
+    + (ARRAY + b"(K\x01J" + size("<i", 2**20) + b"\x85h\x02\x89h\x01tb") * 2000
+    + b"t."
+)
+ENCODED = (
+    b"\x80\x02X" + size("<I", 2**20) + b"a" * 2**20 + b"q\x00("
+    b"" + b"c_codecs\nencode\nh\x00X\x06\x00\x00\x00latin1\x86R" * 2000 + b"t."
+)
+DATA = {
+    "persistent_id": (b"\x80\x02U\x01xQ.", "persistent id"),
+    "persistent_id_text": (b"Px\n.", "persistent id"),
+    "extension_1": (b"\x80\x02\x82\x4d.", "extension registry"),
+    "extension_2": (b"\x80\x02\x83\x4d\x01.", "extension registry"),
+    "extension_4": (b"\x80\x02\x84\x4d\x01\x00\x00.", "extension registry"),
+    "object_array": (pickle.dumps(np.array([None])), "dtype 'O8'"),
+    "object_array_of_calls": (
+        pickle.dumps(np.array([Call(eval, CODE)])),
+        "dtype 'O8'|builtins.eval",
+    ),
+    "record_array": (pickle.dumps(np.zeros(2, "f4,i4")), "dtype 'V8'"),
+    "text_array": (pickle.dumps(np.array(["a"])), "dtype 'U1'"),
+    "dates": (pickle.dumps(np.zeros(2, "M8[s]")), "dtype 'M8'"),
+    "set": (pickle.dumps({1}), "opcode EMPTY_SET"),
+    "class": (pickle.dumps(Stateful()), "refused .*Stateful"),
+    "other_codec": (named("_codecs", "encode", "x", "zlib"), "call of ENCODE"),
+    "dotted_name": (
+        b"\x80\x04\x8c\x0clogistic_sgd\x8c\x1bLogisticRegression.__init__\x93.",
+        "refused logistic_sgd.LogisticRegression.__init__ ",
+    ),
+    "build_slots": (
+        b"\x80\x02" + MODEL + b"N}U\x01WK\x01s\x86b.",
+        "LogisticRegression|a state for",
+    ),
+    "build_class": (
+        b"\x80\x02clogistic_sgd\nLogisticRegression\n}U\x01WK\x01sb.",
+        "LogisticRegression|a state for",
+    ),
+    "call_of_class": (
+        b"\x80\x02clogistic_sgd\nLogisticRegression\n)R.",
+        "LogisticRegression|a call of",
+    ),
+    "build_on_none": (b"\x80\x02N}b.", "a state for a NoneType"),
+    "build_on_dict": (b"\x80\x02}}b.", "a state for a dict"),
+    "build_on_array": (pickle.dumps(np.ones(2), 2)[:-1] + b"}b.", "ndarray"),
+    "call_of_string": (b"\x80\x02U\x01x)R.", "a call of a str"),
+    "call_of_number": (b"\x80\x02K\x01)R.", "a call of a int"),
+    "new_array": (b"\x80\x02cnumpy\nndarray\n)\x81.", "new object"),
+    "new_object_with_keywords": (b"\x80\x04N)}\x92.", "class with keywords"),
+    "lone_function": (b"\x80\x02cnumpy\nndarray\n.", "plain data"),
+    "unfinished_array": (b"\x80\x02" + ARRAY + b".", "unfinished"),
+    "append_to_tuple": (b"\x80\x02)Na.", "no list"),
+    "item_of_list": (b"\x80\x02]U\x01aNs.", "no dict"),
+    "integer_keys": (pickle.dumps({1: 2}), "dict key of type int"),
+    "protocol_9": (b"\x80\x09N.", "protocol 9"),
+    "out_of_band": (b"\x80\x05\x97.", "buffer outside"),
+    "trailing_bytes": (pickle.dumps(1) + b"x", "more bytes"),
+    "empty_stack": (b"\x80\x02.", "sound pickle"),
+    "text": (b"hello, world", "sound pickle"),
+    "petabyte": (
+        array_of(b"\x8a\x08" + size("<q", 2**47) + b"\x85"),
+        "expected 1125899906842624 bytes",
+    ),
+    "many_dimensions": (array_of(b"(" + LONG * 20_000 + b"t"), "found 20000"),
+    "no_elements_of_many": (array_of(b"K\x00" + LONG + LONG + b"\x87"), "sense"),
+    "huge_bytearray": (b"\x80\x05\x96" + size("<Q", 2**50) + b"x.", "at most"),
+    "huge_bytes": (b"\x80\x04\x8e" + size("<Q", 2**63) + b"x.", "BINBYTES8"),
+    "huge_text": (b"\x80\x04\x8d" + size("<Q", 2**63) + b"x.", "BINUNICODE8"),
+    "huge_integer": (b"\x80\x02\x8b\xff\xff\xff\x7fx.", "opcode LONG4"),
+    "huge_string": (b"\x80\x02X\xff\xff\xff\xffx.", "at most"),
+    "negative_string": (b"\x80\x02T\xff\xff\xff\xffx.", "found"),
+    "long_digits": (b"L" + b"9" * 10_000 + b"L\n.", "a line of at most 256"),
+    "memo_bomb": (b"\x80\x02Nr\xff\xff\xff\xff.", "memo index"),
+    "billion_laughs": (of_levels(2, 200), "64 levels"),
+    "wide_laughs": (of_levels(5000, 4), "262,144 values"),
+    "cycle": (cycle(), "themselves"),
+    "deep_tuples": (b"\x80\x02" + b"(" * 50_000 + b"t" * 50_000 + b".", "64 levels"),
+    "deep_lists": (b"\x80\x02" + b"]" * 50_000 + b"a" * 49_999 + b".", "64 levels"),
+    "many_opcodes": (b"\x80\x02" + b"N0" * 140_000 + b"N.", "opcodes"),
+    "one_string_in_many_arrays": (COPIES, "copies of a string"),
+    "one_string_encoded_often": (ENCODED, "copies of a string"),
+    "record_by_byte_order": (
+        array_of(b"K\x00\x85").replace(b"U\x01|", b"U\x03i4,"),
+        "array of records",
+    ),
+}
+HOSTILE = EXECUTED | NAMED | DATA

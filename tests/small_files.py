@@ -1,0 +1,110 @@
+"""Small sound files of each format, and how bytes are wrapped in them."""
+
+import hashlib
+import io
+import pickle
+import struct
+import zipfile
+import zlib
+
+import numpy as np
+import pytensor
+import pytensor.tensor as T
+
+from logistic_sgd import LogisticRegression
+from utils import checkpoint_file, model_file
+
+X = np.arange(12, dtype=np.uint8).reshape(6, 1, 2) * 20
+Y = np.array([0, 1, 2, 0, 1, 2], np.uint8)
+ARRAYS = {"x_train": X, "y_train": Y, "x_test": X[:1], "y_test": Y[:1]}
+IDX_NAMES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+WEIGHTS = {
+    "W": np.arange(6, dtype=np.float32).reshape(2, 3),
+    "b": np.ones(3, np.float32),
+    "metadata": {"dataset": "digits", "epoch": 2, "versions": {"numpy": "2"}},
+}
+
+
+def idx_bytes(array):
+    header = struct.pack(f">{1 + array.ndim}I", 0x800 + array.ndim, *array.shape)
+    return header + array.tobytes()
+
+
+def npy_bytes(array):
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+def zip_bytes(members, method=zipfile.ZIP_STORED):
+    """A zip of ``{name: bytes}``, as the format's specification has it.
+
+    `zipfile` is the reader's; it is slow too.
+    """
+    local, central = b"", b""
+    for name, content in members.items():
+        deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+        packed = content
+        if method == zipfile.ZIP_DEFLATED:
+            packed = deflate.compress(content) + deflate.flush()
+        name = name.encode()
+        fields = struct.pack(
+            "<5H3I2H",
+            *(20, 0, method, 0, 33, zlib.crc32(content), len(packed), len(content)),
+            *(len(name), 0),
+        )
+        central += b"PK\1\2\24\0" + fields + bytes(10) + struct.pack("<I", len(local))
+        central += name
+        local += b"PK\3\4" + fields + name + packed
+    count = len(members)
+    end = struct.pack("<4H2IH", 0, 0, count, count, len(central), len(local), 0)
+    return local + central + b"PK\5\6" + end
+
+
+def npz_bytes(changed=(), method=zipfile.ZIP_STORED):
+    members = {f"{name}.npy": npy_bytes(array) for name, array in ARRAYS.items()}
+    return zip_bytes(members | dict(changed), method)
+
+
+def pickle_bytes(protocol=2):
+    x = X[:, 0] / np.float32(256)
+    return pickle.dumps(((x, Y), (x, Y), (x[:1], Y[:1])), protocol)
+
+
+def model_bytes():
+    with pytensor.config.change_flags(floatX="float32"):
+        model = LogisticRegression(T.matrix("x"), 2, 3)
+    model.W.set_value(WEIGHTS["W"])
+    return model_file.dumps(model, WEIGHTS["metadata"])
+
+
+def checkpoint_content():
+    history = dict.fromkeys(checkpoint_file.HISTORY, np.array([0.5, 0.25]))
+    return {
+        "trained_by": "minibatch stochastic gradient descent",
+        "arguments": {"learning_rate": 0.5, "n_epochs": 2, "model": "best_model.pkl"},
+        "fingerprint": "6 + 6 + 1 examples of 2, 0123456789abcdef",
+        "floatX": "float32",
+        "versions": {"numpy": "2"},
+        "state": {"epoch": 2, "patience": 5000.0},
+        "history": history | {"epoch": np.array([1, 2]), "iter": np.array([0, 1])},
+        "best_model": WEIGHTS,
+        "params": [WEIGHTS["W"], WEIGHTS["b"]],
+        "evaluations": {},
+    }
+
+
+def checkpoint_bytes(content):
+    """A checkpoint file whose content is any bytes, with their SHA-256."""
+    file = {
+        "format": "checkpoint of logistic regression",
+        "version": 1,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "content": content,
+    }
+    return pickle.dumps(file, protocol=4)

@@ -1,0 +1,252 @@
+"""Pictures of digits: read in any form, told from their paper, fitted as in MNIST."""
+
+import gzip
+import struct
+import sys
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from utils.digit_image import DigitImageError, find_ink, fit, read
+from utils.digit_image.fitting import area_average
+
+
+@pytest.fixture
+def pillow():
+    return pytest.importorskip("PIL", reason="needs the extra `plot`")
+
+
+@pytest.fixture
+def seven(pillow):
+    """A 7 as ink between 0 and 255, 300 pixels wide and 240 high, off the centre."""
+    from PIL import Image, ImageDraw
+
+    picture = Image.new("L", (300, 240), 0)
+    ImageDraw.Draw(picture).line(
+        [(150, 40), (250, 40), (190, 200)], fill=255, width=26, joint="curve"
+    )
+    return picture
+
+
+@pytest.fixture(scope="session")
+def test_images(mnist_folder):
+    """MNIST's test images as bytes, ``(10000, 28, 28)``."""
+    data = gzip.decompress((mnist_folder / "t10k-images-idx3-ubyte.gz").read_bytes())
+    return np.frombuffer(data, dtype="uint8", offset=16).reshape(-1, 28, 28)
+
+
+@pytest.mark.parametrize("size, new", [((6, 4), (3, 2)), ((3, 5), (7, 4))])
+def test_area_average_is_the_mean_over_the_area_covered(size, new):
+    values = np.random.default_rng(1).random(size)
+    fine = np.kron(values, np.ones(new))  # both grids' edges lie on this one
+    expected = fine.reshape(new[0], size[0], new[1], size[1]).mean(axis=(1, 3))
+    np.testing.assert_allclose(area_average(values, *new), expected, rtol=1e-12)
+
+
+ink_images = arrays(
+    "float64", st.tuples(st.integers(1, 12), st.integers(1, 12)), elements=st.just(1.0)
+).flatmap(
+    lambda ones: arrays(
+        "float64", ones.shape, elements=st.sampled_from([0.0, 0.5, 1.0])
+    ).filter(np.any)
+)
+
+
+@given(ink_images, st.integers(2, 9), st.tuples(st.integers(0, 9), st.integers(0, 9)))
+@settings(deadline=None, max_examples=60)
+def test_fit_does_not_depend_on_scale_place_and_strength(ink, factor, margin):
+    larger = np.pad(np.kron(ink, np.ones((factor, factor))), [margin, margin[::-1]])
+    np.testing.assert_allclose(fit(larger * 0.3), fit(ink), atol=1e-9)
+
+
+@given(ink_images)
+@settings(deadline=None, max_examples=60)
+def test_fit_fills_20_pixels_and_centres_the_mass(ink):
+    image = fit(ink)
+    assert image.max() == pytest.approx(255 / 256)
+    extents = []
+    for axis in (0, 1):
+        profile = image.sum(axis=axis)
+        used = np.flatnonzero(profile)
+        extents.append(used[-1] - used[0] + 1)
+        centre = profile @ (np.arange(28) + 0.5) / profile.sum()
+        at_edge = used[0] == 0 or used[-1] == 27
+        assert at_edge or 14 - 1e-5 <= centre < 15
+    assert max(extents) == 20
+
+
+def test_mnist_scaled_up_and_read_back_is_itself(pillow, test_images, tmp_path):
+    from PIL import Image
+
+    differences = []
+    for image in test_images[:100]:
+        path = tmp_path / "up.png"
+        Image.fromarray(np.kron(255 - image, np.ones((10, 10), "uint8"))).save(path)
+        differences.append(np.abs(read(path) - image.ravel() / 256).max())
+    # A row or column fainter than 1/16 at the edge of a digit is not kept.
+    assert max(differences) < 0.07
+
+
+def test_find_ink_leaves_a_clean_drawing_as_it_is(seven):
+    ink = np.asarray(seven, dtype=float)
+    np.testing.assert_allclose(find_ink(255 - ink), ink / 255, atol=1e-9)
+    np.testing.assert_allclose(find_ink(ink), ink / 255, atol=1e-9)
+
+
+@pytest.mark.parametrize("paper, pen", [(225, 40), (235, 130), (50, 210)])
+def test_find_ink_in_a_photograph(seven, paper, pen):
+    """Light that falls off by half across the picture, a vignette and noise."""
+    drawn = np.asarray(seven) / 255
+    y, x = np.mgrid[-1:1:240j, -1:1:300j]
+    light = 1 - 0.25 * (1 + x) - 0.1 * (x**2 + y**2)
+    noise = np.random.default_rng(2).normal(0, 4, drawn.shape)
+    grey = np.clip((paper + (pen - paper) * drawn) * light + noise, 0, 255)
+    found = find_ink(grey)
+    assert found[drawn == 0].max() == 0
+    assert np.corrcoef(found.ravel(), drawn.ravel())[0, 1] > 0.95
+
+
+def rgba(seven, colour):
+    from PIL import Image
+
+    picture = Image.new("RGBA", seven.size, (*colour, 0))
+    picture.putalpha(seven)
+    return picture
+
+
+def turned(seven):
+    """As a camera held sideways stores it: turned, with a note which way is up."""
+    from PIL import Image
+
+    picture = seven.transpose(Image.Transpose.ROTATE_90)
+    picture.getexif()[0x0112] = 6
+    return picture
+
+
+def deep(seven):
+    from PIL import Image
+
+    return Image.fromarray(65535 - np.asarray(seven).astype("uint16") * 257)
+
+
+FORMS = {
+    "light on dark": ("png", lambda seven: seven),
+    "dark on light": ("png", lambda seven: seven.point(lambda v: 255 - v)),
+    "low contrast": ("png", lambda seven: seven.point(lambda v: 150 - v // 4)),
+    "colours": ("png", lambda seven: coloured(seven)),
+    "dark on nothing": ("png", lambda seven: rgba(seven, (20, 20, 90))),
+    "light on nothing": ("png", lambda seven: rgba(seven, (255, 250, 200))),
+    "palette": ("gif", lambda seven: coloured(seven).quantize(16)),
+    "16 bits": ("png", deep),
+    "one bit": ("png", lambda seven: seven.convert("1")),
+    "turned": ("jpg", lambda seven: turned(large(seven))),
+    "jpeg": ("jpg", lambda seven: coloured(large(seven))),
+    "cmyk": ("jpg", lambda seven: coloured(large(seven)).convert("CMYK")),
+    "bmp": ("bmp", lambda seven: coloured(seven)),
+    "large": ("png", lambda seven: large(seven)),
+}
+
+
+def large(seven):
+    return seven.resize((1500, 1200))
+
+
+def coloured(seven):
+    from PIL import ImageOps
+
+    return ImageOps.colorize(seven, black=(250, 240, 200), white=(150, 20, 60))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_read_does_not_depend_on_the_form(seven, tmp_path, form):
+    suffix, change = FORMS[form]
+    picture = change(seven)
+    path = tmp_path / f"seven.{suffix}"
+    picture.save(path, exif=picture.getexif())
+    expected = fit(np.asarray(seven)).ravel()
+    np.testing.assert_allclose(read(path), expected, atol=0.16)
+    assert np.abs(read(path) - expected).mean() < 0.01
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("turned", [False, True])
+def test_read_a_strip(pillow, tmp_path, dtype, turned):
+    """8 by 6,000 pixels, lit from one end, with a bar across a tenth of it."""
+    from PIL import Image
+
+    strip = np.linspace(180, 250, 6000)[:, None] * np.ones(8)
+    strip[5200:5800] = 20
+    strip = (strip * (257 if dtype == "uint16" else 1)).astype(dtype)
+    picture = np.ascontiguousarray(strip.T) if turned else strip
+    Image.fromarray(picture).save(tmp_path / "strip.png")
+    image = read(tmp_path / "strip.png").reshape(28, 28)
+    image = image.T if turned else image
+    # A hundred times as long as wide: 20 pixels of one column.
+    assert np.flatnonzero(image.any(axis=0)).tolist() == [14]
+    assert np.flatnonzero(image.any(axis=1)).tolist() == list(range(4, 24))
+
+
+def png(width, height, data):
+    def chunk(kind, body):
+        crc = struct.pack(">I", zlib.crc32(kind + body))
+        return struct.pack(">I", len(body)) + kind + body + crc
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        [
+            chunk(b"IHDR", header),
+            chunk(b"IDAT", zlib.compress(data)),
+            chunk(b"IEND", b""),
+        ]
+    )
+
+
+def rows(values):
+    return b"".join(b"\0" + bytes(row.tolist()) for row in values.astype("uint8"))
+
+
+NOISE = np.random.default_rng(3).normal(128, 30, (40, 40)).clip(0, 255)
+FILLED = np.pad(np.zeros((36, 36)), 2, constant_values=255)
+BAD = {
+    "an empty file": (b"", "cannot be read as a picture .*PNG, JPEG"),
+    "a text": (b"7\n" * 99, "cannot be read as a picture"),
+    "a program": (
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
+        "cannot be read",
+    ),
+    "one pixel": (png(1, 1, b"\0\0"), "1x1 pixels: expected at least 8x8"),
+    "white": (png(40, 40, rows(np.full((40, 40), 255))), "is blank: .*expected"),
+    "noise": (png(40, 40, rows(NOISE)), "is blank"),
+    "all ink": (png(40, 40, rows(FILLED)), "ink on 81% of its area"),
+    "cut off": (png(40, 40, rows(NOISE))[:200], "cannot be read as a picture"),
+    "a claim": (png(60000, 60000, b""), "more than .* pixels.*: make it smaller"),
+    "a smaller claim": (png(10000, 10000, b""), "more than .* pixels"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_read_says_in_one_line_what_is_wrong(pillow, tmp_path, kind):
+    data, message = BAD[kind]
+    path = tmp_path / "bad.png"
+    path.write_bytes(data)
+    with pytest.raises(DigitImageError, match=message) as caught:
+        read(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_read_a_missing_file_and_a_folder(pillow, tmp_path):
+    with pytest.raises(DigitImageError, match="missing.png: .*No such file"):
+        read(tmp_path / "missing.png")
+    with pytest.raises(DigitImageError, match="directory|[Pp]ermission"):
+        read(tmp_path)
+
+
+def test_read_without_pillow_names_the_extra(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(DigitImageError, match=r"pip install -e '.\[plot\]'"):
+        read(tmp_path / "any.png")

@@ -1,0 +1,181 @@
+"""The script's own word on picture files, and a trained model's on redrawn digits."""
+
+import re
+
+import numpy as np
+import pytensor
+import pytensor.tensor as T
+import pytest
+from scipy.special import softmax
+from test_scripts import SGD, run
+
+import logistic_sgd
+from logistic_sgd import predict, predict_digits, sgd_optimization_mnist
+from utils import datasets, digit_image, model_file
+from utils.digit_image import DigitImageError
+from utils.model_file import ModelFileError
+
+__all__ = ["run"]
+
+pytest.importorskip("PIL", reason="needs the extra `plot`")
+
+
+def save_model(path, n_in=784, n_out=4):
+    """A model whose class 1 is a vertical bar and whose class 2 a horizontal one."""
+    with pytensor.config.change_flags(floatX="float32"):
+        classifier = logistic_sgd.LogisticRegression(T.matrix("x"), n_in, n_out)
+    W = np.zeros((n_in, n_out), dtype="float32")
+    if n_in == 784:
+        bar = np.full((28, 28), -0.02)
+        bar[4:24, 13:16] = 0.1
+        W[:, 1], W[:, 2] = bar.ravel(), bar.T.ravel()
+    classifier.W.set_value(W)
+    model_file.save(classifier, path, {"dataset": "bars"})
+    return W
+
+
+@pytest.fixture
+def bars(tmp_path):
+    """The model file, and a folder of its pictures: ``vertical.png``, ..."""
+    from PIL import Image
+
+    save_model(tmp_path / "best_model.pkl")
+    paper = np.full((120, 90, 3), (240, 235, 200), dtype="uint8")
+    for name, where in {
+        "vertical": np.s_[20:100, 50:62],
+        "horizontal": np.s_[90:102, 5:85],
+    }.items():
+        picture = paper.copy()
+        picture[where] = 10, 20, 120
+        Image.fromarray(picture).save(tmp_path / f"{name}.png")
+    Image.fromarray(paper).save(tmp_path / "blank.png")
+    return tmp_path
+
+
+def test_script_prints_label_and_three_best(run, bars):
+    done = run(SGD, "--predict", "vertical.png", "horizontal.png")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    share = r"\d+\.\d %"
+    for line, name, label in zip(
+        lines, ["vertical", "horizontal"], [1, 2], strict=True
+    ):
+        assert re.fullmatch(
+            rf"{name}.png: {label} \({label}: {share}, \d: {share}, \d: {share}\)", line
+        )
+
+
+def test_script_goes_on_after_pictures_that_it_cannot_read(run, bars):
+    names = ["blank.png", "vertical.png", "missing.png"]
+    done = run(SGD, "--predict", *names)
+    assert done.returncode == 1
+    assert done.stdout.startswith("vertical.png: 1 (1: ")
+    errors = done.stderr.splitlines()
+    assert len(errors) == 2
+    assert errors[0].startswith("logistic_sgd.py: error: blank.png: the picture is ")
+    assert errors[1].startswith("missing.png: cannot be read")
+
+
+def test_probabilities_are_softmax_of_the_pixels(bars, capsys):
+    W = np.asarray(model_file.load(bars / "best_model.pkl").W.get_value(), float)
+    found = predict_digits([bars / "vertical.png"], bars / "best_model.pkl")
+    pixels = digit_image.read(bars / "vertical.png")
+    np.testing.assert_allclose(found[0], softmax(pixels @ W), rtol=1e-5)
+    words = capsys.readouterr().out
+    printed = [float(p) for p in re.findall(r"([\d.]+) %", words)]
+    np.testing.assert_allclose(printed, 100 * np.sort(found[0])[:0:-1], atol=0.05)
+
+
+def test_predict_takes_what_read_gives(bars):
+    images = digit_image.read(bars / "horizontal.png")[None]
+    assert predict(bars / "best_model.pkl", images=images) == [2]
+
+
+def test_plot_shows_what_the_model_saw(bars):
+    names = [bars / "vertical.png", bars / "blank.png"]
+    with pytest.raises(DigitImageError, match="blank"):
+        predict_digits(names, bars / "best_model.pkl", plot=bars / "plots")
+    assert [p.name for p in (bars / "plots").iterdir()] == ["vertical_seen.png"]
+
+
+def test_read_all_goes_on_after_a_bad_file(bars):
+    names = [bars / "blank.png", bars / "vertical.png"]
+    digits, errors = digit_image.read_all(names)
+    assert [digit.path for digit in digits] == names[1:]
+    assert len(errors) == 1 and "blank.png" in str(errors[0])
+    assert digits[0].grey.shape == (120, 90)
+    np.testing.assert_array_equal(digits[0].pixels, digit_image.read(names[1]))
+
+
+def test_write_seen_shows_both_and_overwrites_neither(bars):
+    from PIL import Image
+
+    (bars / "b").mkdir()
+    (bars / "vertical.png").rename(bars / "b" / "my.png")
+    (bars / "horizontal.png").rename(bars / "my.png")
+    digits, _ = digit_image.read_all([bars / "my.png", bars / "b" / "my.png"])
+    paths = digit_image.write_seen(digits, bars / "plots")
+    assert [path.name for path in paths] == ["my_seen.png", "my_2_seen.png"]
+    page = np.asarray(Image.open(paths[0]))
+    seen = page[1:-1, -281:-1].reshape(28, 10, 28, 10)
+    assert np.ptp(seen, axis=(1, 3)).max() == 0  # each pixel is one square
+    expected = 255 - digits[0].pixels.reshape(28, 28) * 255
+    np.testing.assert_allclose(seen[:, 0, :, 0], expected, atol=1)
+    # On the left the picture, 120 pixels high, of which the bar takes rows 90 to 101.
+    left = page[1:-1, 20:180]
+    rows = np.flatnonzero(left.mean(axis=1) < 128) * 120 / 280
+    assert rows.min() == pytest.approx(90, abs=1)
+    assert rows.max() == pytest.approx(102, abs=1)
+
+
+def test_model_of_another_size_is_told(run, bars):
+    save_model(bars / "small.pkl", n_in=64)
+    with pytest.raises(ModelFileError, match="small.pkl: .*28x28 = 784.*expects 64"):
+        predict_digits([bars / "vertical.png"], bars / "small.pkl")
+
+
+def test_model_of_two_classes(bars, capsys):
+    W = save_model(bars / "two.pkl", n_out=3)[:, 1:]
+    with pytensor.config.change_flags(floatX="float32"):
+        classifier = logistic_sgd.LogisticRegression(T.matrix("x"), 784, 2)
+    classifier.W.set_value(W)
+    model_file.save(classifier, bars / "two.pkl", {})
+    predict_digits([bars / "vertical.png"], bars / "two.pkl")
+    assert capsys.readouterr().out.count("%") == 2
+
+
+@pytest.fixture(scope="module")
+def trained(mnist_folder, tmp_path_factory):
+    path = tmp_path_factory.mktemp("trained") / "best_model.pkl"
+    with pytensor.config.change_flags(floatX="float32"):
+        sgd_optimization_mnist(n_epochs=3, dataset=mnist_folder, model=path)
+    return path
+
+
+def draw(image, rng, n):
+    """A test image as a person might send it: enlarged, coloured, off the centre."""
+    from PIL import Image, ImageOps
+
+    side = int(rng.integers(90, 400))
+    ink = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
+    page = Image.new("L", tuple(int(side + m) for m in rng.integers(0, 200, size=2)))
+    page.paste(ink, tuple(int(m) for m in rng.integers(0, 10, size=2)))
+    paper, pen = rng.integers(190, 256, 3), rng.integers(0, 90, 3)
+    if n % 2:
+        paper, pen = pen, paper
+    return ImageOps.colorize(page, black=tuple(paper), white=tuple(pen))
+
+
+def test_redrawn_test_images_keep_their_labels(mnist_folder, trained, tmp_path, capsys):
+    test_set_x, _ = datasets.load(mnist_folder)[2]
+    images = test_set_x[:80]
+    rng = np.random.default_rng(5)
+    names = []
+    for n, image in enumerate((images * 256).astype("uint8").reshape(-1, 28, 28)):
+        names.append(tmp_path / f"{n}.{'jpg' if n % 3 else 'png'}")
+        draw(image, rng, n).save(names[-1])
+    probabilities = predict_digits(names, trained)
+    same = probabilities.argmax(axis=1) == predict(trained, images=images)
+    assert same.mean() >= 0.93
+    assert len(capsys.readouterr().out.splitlines()) == 80

@@ -1,0 +1,242 @@
+"""The report's content, read as text; how it behaves is `test_report_page`'s part."""
+
+import base64
+import dataclasses
+import io
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from drawn import HISTORY, example
+from pytensor import config
+from sklearn.metrics import confusion_matrix
+
+import logistic_cg
+import logistic_sgd
+from utils import report
+from utils.report.images import RDBU
+
+
+class Reader(HTMLParser):
+    """A page's words, and the attributes of its elements, by their names."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.words, self.elements = "", []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.words += data
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def render(outcome, command="python logistic_sgd.py"):
+    return report.render(outcome, command)
+
+
+def rows(page, start):
+    """The cells of the first table after a text, row by row."""
+    table = page[page.index(start) :].split("</table>")[0]
+    return [
+        re.findall(r"<t[hd][^>]*>([^<]*)<", row)
+        for row in re.findall(r"<tr>(.*?)</tr>", table, re.S)
+    ]
+
+
+def test_head_tells_the_errors_and_why_they_differ():
+    outcome = example(
+        n=30,
+        dataset="data/digits.npz",
+        validation_error=0.2,
+        test_error=0.25,
+        batch_size=20,
+        epoch=4,
+    )
+    words = Reader(render(outcome)).words
+    assert "Logistic regression on digits.npz" in words
+    assert "20.000000 %" in words and "25.000000 %" in words
+    assert "of the 20 in full minibatches" in words
+    wrong = sum(
+        label != list(p).index(max(p))
+        for label, p in zip(outcome.labels, outcome.probabilities, strict=True)
+    )
+    assert f"{wrong} of 30 are wrong" in words
+    assert f"{100 * wrong / 30:.2f} %" in words
+    assert ["dataset", "data/digits.npz"] in rows(render(outcome), 'class="facts"')
+
+
+def test_curves_are_those_of_the_history():
+    page = render(example())
+    lines = [
+        np.array([point.split(",") for point in points.split()], dtype=float)
+        for points in re.findall(r'points="([^"]*)"', page)
+    ]
+    epochs, _, costs, validation, test, _ = np.array(HISTORY).T
+    bests = [0, 1, 3]  # a lower validation error than ever before
+    expected = [(epochs, validation), (epochs[bests], test[bests]), (epochs, costs)]
+    assert len(lines) == 3
+    for line, (x, y) in zip(lines, expected, strict=True):
+        assert len(line) == len(x)
+        np.testing.assert_allclose(np.corrcoef(line[:, 0], x)[0, 1], 1, atol=1e-5)
+        np.testing.assert_allclose(np.corrcoef(line[:, 1], y)[0, 1], -1, atol=1e-3)
+    # Both errors to one scale.
+    together = np.concatenate(lines[:2])[:, 1]
+    values = np.concatenate([validation, test[bests]])
+    np.testing.assert_allclose(np.corrcoef(together, values)[0, 1], -1, atol=1e-3)
+    assert "best epoch: 4" in page
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        [(1, 9, 0.9, 0.5, 0.5, 1.0)],
+        [(1, 9, float("nan"), 0.5, 0.5, 1.0), (2, 19, float("nan"), 0.5, 0.5, 2.0)],
+        [(1, i, 0.9 / (i + 1), 0.5 / (i + 1), 0.5, 1.0) for i in range(5000)],
+        [(i + 1, -1, 2.3, 0.0, 0.0, 1.0) for i in range(50)],
+    ],
+    ids=["one", "no finite cost", "many in an epoch", "all equal"],
+)
+def test_curves_of_odd_histories(history):
+    page = render(dataclasses.replace(example(), history=history))
+    assert "nan" not in re.sub(r"<style>.*?</style>", "", page, flags=re.S)
+    assert len(page) < 100_000
+
+
+def image(uri):
+    PIL = pytest.importorskip("PIL.Image", reason="needs the extra `plot`")
+    data = base64.b64decode(uri.removeprefix("data:image/png;base64,"))
+    return np.asarray(PIL.open(io.BytesIO(data)))
+
+
+def test_templates_are_blue_for_and_red_against():
+    outcome = example(n_in=12)
+    outcome.W[:] = 0
+    outcome.W[5, 0], outcome.W[6, 1] = -2, 2
+    images = [
+        image(attributes["src"])
+        for attributes in Reader(render(outcome)).all("img")
+        if attributes["alt"].startswith("Weights of class")
+    ]
+    assert [i.shape for i in images] == [(3, 4, 3)] * 3
+    assert tuple(images[0][1, 1]) == tuple(RDBU[0])  # dark red: row 1, column 1 of 3x4
+    assert tuple(images[1][1, 2]) == tuple(RDBU[-1])  # dark blue
+    assert (images[2] == RDBU[5]).all()
+
+
+def test_confusion_is_scikit_learns():
+    outcome = example(n=200)
+    found = rows(render(outcome), 'class="confusion"')[1:]
+    counts = [[0 if c == "·" else int(c) for c in row[1:-1]] for row in found]
+    expected = confusion_matrix(outcome.labels, outcome.probabilities.argmax(axis=1))
+    np.testing.assert_array_equal(counts, expected)
+    rates = [float(row[-1]) for row in found]
+    recall = expected.diagonal() / expected.sum(axis=1)
+    np.testing.assert_allclose(rates, recall * 100, atol=0.051)
+
+
+def test_mistakes_are_the_most_confident_first():
+    outcome = example(n=200)
+    wrong = [
+        (max(p), i, label, list(p).index(max(p)))
+        for i, (p, label) in enumerate(
+            zip(outcome.probabilities, outcome.labels, strict=True)
+        )
+        if list(p).index(max(p)) != label
+    ]
+    words = Reader(render(outcome)).words
+    expected = [
+        f"{label} read as {read}with {100 * p:.1f} %"
+        for p, _, label, read in sorted(wrong, reverse=True)[:20]
+    ]
+    assert "".join(expected) in words.replace("\n", "")
+
+
+def test_a_model_without_mistakes():
+    outcome = example()
+    outcome.labels[:] = outcome.probabilities.argmax(axis=1)
+    words = Reader(render(outcome)).words
+    assert "Every test example is read rightly." in words
+    assert "There are none." in words
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_page_holds_the_parameters_bit_for_bit_and_is_small(dtype):
+    outcome = example(n_in=784, n_out=10, n=100)
+    outcome = dataclasses.replace(
+        outcome, W=outcome.W.astype(dtype), b=outcome.b.astype(dtype)
+    )
+    page = render(outcome)
+    data = json.loads(re.search(r'id="model">(.*?)</script>', page, re.S)[1])
+    little = np.dtype(dtype).newbyteorder("<")
+    W = np.frombuffer(base64.b64decode(data["W"]), dtype=little)
+    np.testing.assert_array_equal(W.reshape(784, 10), outcome.W)
+    assert len(page.encode()) < 1_000_000
+
+
+@pytest.mark.parametrize(
+    "n_in, n_out, reason",
+    [
+        (64, 10, "this model expects 64"),
+        (7, 2, "this model expects 7"),
+        (784, 150, "150 classes"),
+    ],
+)
+def test_a_model_without_a_pad_says_why(n_in, n_out, reason):
+    page = Reader(render(example(n_in=n_in, n_out=n_out, n=400)))
+    assert "There is no pad to draw on" in page.words
+    assert reason in page.words
+    assert not page.all("canvas") and not page.all("script")
+
+
+def test_images_of_another_scale_have_no_pad():
+    outcome = example(n_in=784)
+    outcome.images[0, 0] = -0.42
+    assert "between -0.42 and" in Reader(render(outcome)).words
+
+
+def test_nothing_that_a_person_named_becomes_html():
+    name = "</script><script>x</script><img src=x onerror=x>\"'&$title"
+    outcome = example(n_in=784, dataset=name, trained_by=name, **{name: name})
+    page = render(outcome, f"python logistic_sgd.py --dataset {name}")
+    reader = Reader(page)
+    assert len(reader.all("script")) == 2  # the data and the program
+    assert all(a["src"].startswith("data:") for a in reader.all("img"))
+    assert reader.words.count(name) >= 4
+
+
+@pytest.mark.parametrize("script", [logistic_sgd, logistic_cg])
+def test_scripts_write_it_and_say_so(script, tiny_npz, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--dataset", str(tiny_npz), "--n-epochs", "2", "--batch-size", "20"]
+    with config.change_flags(floatX=config.floatX):
+        arguments += ["--floatX", "float32", "--report", "my report.html"]
+        assert script.main(arguments) == 0
+    page = (tmp_path / "my report.html").read_text(encoding="utf-8")
+    words = Reader(page).words
+    assert f"python {script.__name__}.py --dataset" in words
+    assert "--report 'my report.html'" in words
+    found = dict(rows(page, 'class="facts"'))
+    assert found["backend"] in ("c", "numba")
+    assert found["NumPy"] == np.__version__
+    assert found["floatX"] == "float32"
+    assert "... wrote my report.html" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", ["missing/report.html", ".", "best_model.pkl"])
+def test_a_place_that_cannot_be_is_told_before_training(
+    place, tiny_npz, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    with config.change_flags(floatX=config.floatX):
+        status = logistic_sgd.main(["--dataset", str(tiny_npz), "--report", place])
+    out, error = capsys.readouterr()
+    assert (status, out) == (1, "")
+    assert re.fullmatch(rf"logistic_sgd.py: error: {re.escape(place)}: .*\n", error)

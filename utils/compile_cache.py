@@ -1,0 +1,74 @@
+"""Compiled code that is kept on disk: what is damaged counts as missing.
+
+A machine that loses its power, or a disk that is full, leaves files that are cut short.
+PyTensor and Numba would fail at them in every later run.
+"""
+
+import contextlib
+import os
+import shutil
+import sys
+from functools import cache
+
+from pytensor import config
+from pytensor.compile.compilelock import lock_ctx
+
+
+@cache
+def mend_c():
+    """Delete the modules in PyTensor's cache that are cut short, once a process."""
+    if not _damaged():
+        return
+    # Whoever compiles holds the lock: what is still damaged is nobody's work.
+    with lock_ctx():
+        for folder in _damaged():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _damaged():
+    return [
+        os.path.dirname(library)
+        for library in config.compiledir.glob("tmp*/*.so")
+        if not _is_whole(library)
+    ]
+
+
+def _is_whole(path):
+    """Whether a shared library has as many bytes as its ELF header says.
+
+    Where it has not, to load it may kill the process (SIGBUS).
+    """
+    if sys.platform != "linux":
+        return True
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        header = file.read(64)
+        if len(header) < 64 or header[:4] != b"\x7fELF":
+            return False
+        if header[4] == 2:  # of 64 bits
+            # The table of sections stands at the end: its place, entry size and count.
+            offset, size, count = (
+                int.from_bytes(header[start:stop], sys.byteorder)
+                for start, stop in ((40, 48), (58, 60), (60, 62))
+            )
+            return offset + size * count <= os.fstat(file.fileno()).st_size
+    return True
+
+
+@cache
+def mend_numba():
+    """Have Numba compile again what it cannot read in its cache."""
+    from numba.core import caching
+
+    class CacheFile(caching.IndexDataCacheFile):
+        def _load_index(self):
+            # A damaged pickle can raise anything; an empty index is written anew.
+            with contextlib.suppress(Exception):
+                return super()._load_index()
+            return {}
+
+        def load(self, key):
+            with contextlib.suppress(Exception):
+                return super().load(key)
+            return None
+
+    caching.IndexDataCacheFile = CacheFile

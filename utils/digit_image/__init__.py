@@ -1,0 +1,100 @@
+"""One's own digit: a picture file to the 28x28 pixels that a model of MNIST expects.
+
+A picture may be of any size and colour, dark on light or light on dark, drawn, scanned
+or photographed. `picture_file` reads it as grey, `paper` tells ink from paper,
+`fitting` brings the ink to MNIST's size and place, `seen` shows what came of it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from utils.digit_image.errors import DigitImageError
+from utils.digit_image.fitting import SIDE, fit
+from utils.digit_image.paper import find_ink
+from utils.digit_image.picture_file import read_grey
+from utils.digit_image.seen import write_seen
+
+__all__ = [
+    "N_PIXELS",
+    "DigitImage",
+    "DigitImageError",
+    "find_ink",
+    "fit",
+    "read",
+    "read_all",
+    "write_seen",
+]
+
+N_PIXELS = SIDE * SIDE
+
+
+@dataclass(frozen=True)
+class DigitImage:
+    """A digit that was found in a picture file.
+
+    Attributes
+    ----------
+    path : str or os.PathLike
+    grey : numpy.ndarray of float64, ``(height, width)``
+        The picture as it was read: 0 is black, 255 white.
+    pixels : numpy.ndarray of float64, ``(784,)``
+        What the model gets; see `read`.
+    """
+
+    path: str
+    grey: np.ndarray
+    pixels: np.ndarray
+
+
+def read(path):
+    """Read the digit in a picture file.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        PNG, JPEG, WebP, GIF, BMP, TIFF or PPM.
+
+    Returns
+    -------
+    numpy.ndarray of float64, ``(784,)``
+        Row by row, 0 for paper to 255/256 for ink, as MNIST's ``byte / 256``. With a
+        first axis, ``read(path)[None]``, it is what `predict` takes as `images`.
+
+    Raises
+    ------
+    DigitImageError
+        Naming the file, what was expected and what was found: no picture, no digit in
+        it, or no Pillow to read it with.
+    """
+    return _find(path).pixels
+
+
+def read_all(paths):
+    """Read the digits in picture files; one that cannot be read stops no other.
+
+    Parameters
+    ----------
+    paths : iterable of str or os.PathLike
+
+    Returns
+    -------
+    digits : list of DigitImage
+    errors : list of DigitImageError
+        One for each of the other files.
+    """
+    digits, errors = [], []
+    for path in paths:
+        try:
+            digits.append(_find(path))
+        except DigitImageError as error:
+            errors.append(error)
+    return digits, errors
+
+
+def _find(path):
+    grey = read_grey(path)
+    try:
+        return DigitImage(path, grey, fit(find_ink(grey)).ravel())
+    except DigitImageError as error:
+        raise DigitImageError(f"{path}: the picture {error}.") from error

@@ -1,0 +1,89 @@
+"""Ink of any size, brought to 28x28 pixels as MNIST's makers did it.
+
+`utils/report/pad.js` does the same in a browser, step by step, so that page and program
+see the same digit; whoever changes one changes the other.
+
+References
+----------
+Y. LeCun, C. Cortes and C. J. C. Burges, The MNIST database of handwritten digits, for
+the box, the aspect ratio and the centre of mass. Which pixel is meant by the centre is
+read off the published images: their centre of mass always lies within the pixel of row
+14 and column 14, counted from 0.
+"""
+
+import numpy as np
+
+SIDE, BOX = 28, 20
+
+# Less ink than this fraction of the darkest does not widen the box: the fringe that
+# JPEG leaves around a stroke mostly stays below it, the edge of a digit of MNIST above.
+FAINT = 1 / 16
+
+# Sums taken in another order differ in the last bits, and would fall on the other side
+# of a whole number where a symmetric drawing puts the centre of mass right on one.
+ROUNDING = 1e-6
+
+
+def fit(ink):
+    """Scale ink to 20 pixels, and put its centre of mass into the middle of 28x28.
+
+    Parameters
+    ----------
+    ink : array_like of float, ``(height, width)``
+        0 is paper; the darkest ink is the largest value, above 0.
+
+    Returns
+    -------
+    numpy.ndarray of float64, ``(28, 28)``
+        Between 0 and 255/256, which the darkest pixel has: MNIST's ``byte / 256``.
+    """
+    ink = np.asarray(ink, dtype=np.float64)
+    box = _crop(ink)
+    scale = BOX / max(box.shape)
+    height, width = (max(1, int(np.floor(n * scale + 0.5))) for n in box.shape)
+    box = area_average(box, height, width)
+    image = np.zeros((SIDE, SIDE))
+    top = _offset(box.sum(axis=1))
+    left = _offset(box.sum(axis=0))
+    image[top : top + height, left : left + width] = box * (255 / 256 / box.max())
+    return image
+
+
+def area_average(values, height, width):
+    """Resample so that each new pixel is the mean of the area it covers.
+
+    Parameters
+    ----------
+    values : numpy.ndarray of float, ``(rows, columns)``
+    height, width : int
+        The new size, smaller or larger.
+
+    Returns
+    -------
+    numpy.ndarray of float64, ``(height, width)``
+    """
+    rows, columns = values.shape
+    return _coverage(rows, height) @ values @ _coverage(columns, width).T
+
+
+def _coverage(n_old, n_new):
+    """Row i: the share that each old pixel has in new pixel i, ``(n_new, n_old)``."""
+    edges = np.arange(n_new + 1)[:, None] * (n_old / n_new)
+    old = np.arange(n_old)
+    overlap = np.minimum(edges[1:], old + 1) - np.maximum(edges[:-1], old)
+    return np.maximum(overlap, 0) * (n_new / n_old)
+
+
+def _crop(ink):
+    """The part of the picture that more than faint ink spans."""
+    strong = ink > FAINT * ink.max()
+    rows, columns = (np.flatnonzero(strong.any(axis=axis)) for axis in (1, 0))
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def _offset(profile):
+    """Where a box with these sums of ink begins, so that pixel 14 has their centre."""
+    centre = (profile * (np.arange(len(profile)) + 0.5)).sum() / profile.sum()
+    offset = SIDE // 2 - int(np.floor(centre + ROUNDING))
+    # Ink far to one side would push the box over the edge.
+    return min(max(offset, 0), SIDE - len(profile))

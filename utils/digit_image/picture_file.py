@@ -1,0 +1,112 @@
+"""A picture file to an array of grey; the only module here that needs Pillow."""
+
+import warnings
+
+import numpy as np
+
+from utils.digit_image.errors import DigitImageError
+
+# Those that Pillow decodes itself; for others it would start programs.
+FORMATS = "PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM"
+
+# Larger pictures are shrunk first: 20 pixels will be left.
+LARGEST_SIDE = 560
+SMALLEST_SIDE = 8
+
+
+def read_grey(path):
+    """Read a picture as grey, turned as its camera says, on opaque paper.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+
+    Returns
+    -------
+    numpy.ndarray of float64, ``(height, width)``
+        Between 0 (black) and 255 (white); at most about 560 pixels a side.
+
+    Raises
+    ------
+    DigitImageError
+        Its message begins with the path.
+    """
+    try:
+        from PIL import Image, ImageOps
+    except ImportError as error:
+        raise DigitImageError(
+            f"{path}: reading pictures needs Pillow, which is not installed: "
+            "python -m pip install -e '.[plot]'"
+        ) from error
+    try:
+        with warnings.catch_warnings():
+            # Pillow only warns of a picture between its limit and twice its limit.
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=FORMATS) as image:
+                _check_size(path, image.size)
+                image.draft("L", (LARGEST_SIDE, LARGEST_SIDE))
+                return _grey(ImageOps.exif_transpose(image))
+    except DigitImageError:
+        raise
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise DigitImageError(
+            f"{path}: the picture has more than {Image.MAX_IMAGE_PIXELS:,} pixels, "
+            "which is Pillow's limit: make it smaller."
+        ) from error
+    except OSError as error:
+        reason = error.strerror or "it is damaged, or of another kind"
+        raise _unreadable(path, reason) from error
+    except Exception as error:  # a decoder's, on damaged data: of any kind
+        raise _unreadable(path, f"it is damaged: {error}") from error
+
+
+def _unreadable(path, reason):
+    return DigitImageError(
+        f"{path}: cannot be read as a picture ({reason}). Expected a file of one of "
+        f"the formats {', '.join(FORMATS)}."
+    )
+
+
+def _check_size(path, size):
+    width, height = size
+    if min(size) < SMALLEST_SIDE:
+        raise DigitImageError(
+            f"{path}: the picture is {width}x{height} pixels: expected at least "
+            f"{SMALLEST_SIDE}x{SMALLEST_SIDE}, so that a digit can be seen."
+        )
+
+
+def _grey(image):
+    """Any of Pillow's modes to an array of grey between 0 and 255."""
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return _deep_grey(np.asarray(image, dtype=np.float64))
+    transparent = "A" in image.getbands() or "transparency" in image.info
+    if not transparent:
+        return np.asarray(_shrink(image.convert("L")), dtype=np.float64)
+    rgba = image.convert("RGBA")
+    grey, opacity = (
+        np.asarray(_shrink(band), dtype=np.float64)
+        for band in (rgba.convert("L"), rgba.getchannel("A"))
+    )
+    # Under light ink the paper is black, or a white digit would vanish on white.
+    ink_level = (grey * opacity).sum() / max(opacity.sum(), 1)
+    paper = 255.0 if ink_level < 128 else 0.0
+    return paper + (grey - paper) * opacity / 255
+
+
+def _shrink(band):
+    """An 8-bit band, its longer side brought below LARGEST_SIDE by whole factors."""
+    return band.reduce(-(-max(band.size) // LARGEST_SIDE))
+
+
+def _deep_grey(grey):
+    """16 bits and more, of whatever range: the range there is becomes 0 to 255."""
+    step = min(-(-max(grey.shape) // LARGEST_SIDE), *grey.shape)
+    # A mean over step x step pixels; up to step - 1 rows and columns are left over.
+    height, width = (n // step for n in grey.shape)
+    blocks = grey[: height * step, : width * step]
+    grey = blocks.reshape(height, step, width, step).mean(axis=(1, 3))
+    if not np.isfinite(grey).all():
+        raise ValueError("pixels that are NaN or infinite")
+    limit = 65535.0 if 255 < grey.max() <= 65535 else max(grey.max(), 255.0)
+    return np.clip(grey, 0, None) * (255.0 / limit)

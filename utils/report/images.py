@@ -1,0 +1,91 @@
+"""Small images in a page: pixels to a PNG's data URI, without an image library."""
+
+import base64
+import math
+import struct
+import zlib
+
+import numpy as np
+
+# ColorBrewer's RdBu, the red end first: red for weights below 0, blue above.
+RDBU = np.array(
+    [
+        *[(103, 0, 31), (178, 24, 43), (214, 96, 77), (244, 165, 130), (253, 219, 199)],
+        (247, 247, 247),
+        *[(209, 229, 240), (146, 197, 222), (67, 147, 195), (33, 102, 172)],
+        (5, 48, 97),
+    ],
+    dtype=float,
+)
+
+
+def image_shape(n_in):
+    """Height and width at which `n_in` pixels are shown: the nearest to a square.
+
+    Parameters
+    ----------
+    n_in : int
+
+    Returns
+    -------
+    height, width : int
+        784 gives 28 and 28, 12 gives 3 and 4, a prime number one row.
+    """
+    height = next(h for h in range(math.isqrt(n_in), 0, -1) if n_in % h == 0)
+    return height, n_in // height
+
+
+def diverging(values, scale):
+    """Colours from red (``-scale``) over white (0) to blue (``scale``).
+
+    Parameters
+    ----------
+    values : numpy.ndarray of float
+    scale : float
+
+    Returns
+    -------
+    numpy.ndarray of uint8, the shape of `values` and 3 more
+    """
+    place = np.clip(values / scale, -1, 1) * 5 + 5
+    stops = np.arange(len(RDBU))
+    channels = [np.interp(place, stops, RDBU[:, i]) for i in range(3)]
+    return np.stack(channels, axis=-1).round().astype("uint8")
+
+
+def grey(values, lightest, darkest):
+    """Bytes of grey: ink is dark, as `darkest`, and paper light."""
+    span = (darkest - lightest) or 1.0
+    return (255 - (values - lightest) / span * 255).round().astype("uint8")
+
+
+def data_uri(pixels):
+    """An image as a ``data:`` URI.
+
+    Parameters
+    ----------
+    pixels : numpy.ndarray of uint8, ``(height, width)`` or ``(height, width, 3)``
+
+    Returns
+    -------
+    str
+
+    References
+    ----------
+    W3C, Portable Network Graphics (PNG) Specification, section 11.2.
+    """
+    height, width = pixels.shape[:2]
+    colour_type = 0 if pixels.ndim == 2 else 2
+    # Each row begins with the number of its filter: 0, none.
+    rows = pixels.reshape(height, -1)
+    lines = np.concatenate([np.zeros((height, 1), "uint8"), rows], axis=1)
+    header = struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0)
+    data = b"\x89PNG\r\n\x1a\n"
+    for kind, body in (
+        (b"IHDR", header),
+        (b"IDAT", zlib.compress(lines.tobytes(), 9)),
+        (b"IEND", b""),
+    ):
+        checksum = struct.pack(">I", zlib.crc32(kind + body))
+        data += struct.pack(">I", len(body)) + kind + body + checksum
+    return "data:image/png;base64," + base64.b64encode(data).decode()
