@@ -21,15 +21,18 @@ RUNS = [
 def draw(options, names, folder):
     """Train with some options, and copy the pictures named into this folder.
 
-    A palette of 128 colours makes them a third of the size: nobody sees a difference,
-    and a repository keeps every version of them.
+    A palette makes them a third of the size: nobody sees a difference, and a repository
+    keeps every version of them.
     """
     # MNIST by name, so that nothing else can stand in for it.
     command = [sys.executable, SCRIPT, "--dataset", "mnist.pkl.gz", *options.split()]
     subprocess.run([*command, "--plot", "."], cwd=folder, check=True)
     for name, here in names.items():
         picture = Image.open(Path(folder, f"{name}.png")).convert("RGB")
-        few_colours = picture.quantize(128, dither=Image.Dither.NONE)
+        # Maximum coverage keeps the ends of the colour bar, where few pixels are.
+        few_colours = picture.quantize(
+            256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+        )
         few_colours.save(DOCS / f"{here}.png", optimize=True)
 
 
