@@ -1,15 +1,10 @@
 """Images held as bytes: the same numbers as held as floats, to the last bit."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
 import reference
-from conftest import REPOSITORY
 from pytensor.compile.mode import Mode
 
 import logistic_sgd
@@ -172,38 +167,3 @@ def test_floats_that_are_whole_256ths_become_bytes(tmp_path, tiny_arrays):
     test_x[-1, -1] = 0.3
     np.savez(path, x_train=x[:120] / 256, x_test=test_x, **split)
     assert all(x.dtype == "float64" for x, _ in datasets.load(path, dtype="uint8"))
-
-
-SCRIPT = """
-import sys
-import numpy as np
-import pytensor
-import test_bytes
-
-x = np.random.default_rng(0).integers(0, 256, (150, 12)).astype("uint8")
-y = np.arange(150, dtype="int32") % 3
-x.flags.writeable = sys.argv[1] == "writeable"
-shared = pytensor.shared
-pytensor.shared = lambda value, **kwargs: shared(value, **kwargs | {"borrow": True})
-print(*test_bytes.train(x, y, "numba", "float32")[1])
-"""
-
-
-def test_numba_keeps_functions_for_mapped_and_for_other_arrays(tmp_path):
-    """Arrays that are mapped are not writeable, which is another type to Numba."""
-    flags = f"base_compiledir={tmp_path}"
-    environment = os.environ | {
-        "PYTENSOR_FLAGS": flags,
-        "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "tests")]),
-    }
-    costs = [
-        subprocess.run(
-            [sys.executable, "-c", SCRIPT, kind],
-            env=environment,
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
-        for kind in ("writeable", "mapped", "writeable")
-    ]
-    assert costs[0] and len(set(costs)) == 1

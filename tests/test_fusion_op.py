@@ -410,18 +410,3 @@ def test_runs_with_as_many_threads_are_equal_bit_for_bit():
         assert n_threads == str(count)
         assert len(set(digests)) == 1
     assert results[2] == results[3]
-
-
-def test_numba_keeps_a_function_for_each_set_of_types():
-    """Several signatures in one kept function crashed the process that loads it."""
-    from utils.fusion.numba_dispatch import cache_key
-
-    keys = set()
-    for dtype in TOLERANCES:
-        for shape in [(64, 10), (784, 10)]:
-            x, _, b, y = variables(dtype)
-            W = pt.tensor("W", dtype=dtype, shape=shape)
-            nodes = [softmax_regression_loss(x, W, b, y)[0].owner for _ in range(2)]
-            assert cache_key(nodes[0]) == cache_key(nodes[1])
-            keys.add(cache_key(nodes[0]))
-    assert len(keys) == 4

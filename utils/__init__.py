@@ -3,6 +3,13 @@
 The names that the other Deep Learning Tutorials import from their `utils` are here.
 """
 
-from .tiles import scale_to_unit_interval, tile_raster_images
-
 __all__ = ["scale_to_unit_interval", "tile_raster_images"]
+
+
+def __getattr__(name):
+    # Not before it is asked for: `startup` is to be ready before NumPy is imported.
+    if name in __all__:
+        from utils import tiles
+
+        return getattr(tiles, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

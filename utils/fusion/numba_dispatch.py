@@ -20,7 +20,10 @@ from utils.fusion.op import SoftmaxRegressionErrors, SoftmaxRegressionLoss
 
 THREAD_WORK = 1e6  # multiply-adds that are worth one more thread
 MOST_THREADS = int(os.environ.get("OMP_NUM_THREADS", "0").split(",")[0])
-MOST_THREADS = min(MOST_THREADS or 2**16, numba.config.NUMBA_NUM_THREADS)
+# Asking starts Numba's threads, which makes `prange` known to code that is loaded.
+# Numba itself does so only for kept functions that were compiled together with their
+# loops: one that was compiled around kept loops would jump to address 0.
+MOST_THREADS = min(MOST_THREADS or 2**16, numba.get_num_threads())
 # PyTensor keeps compiled functions under this key, and does not look at the source.
 SOURCES = [Path(file).read_bytes() for file in (__file__, numba_loops.__file__)]
 CACHE_KEY = f"{crc32(b''.join(SOURCES))}, {MOST_THREADS}"
@@ -99,20 +102,11 @@ def errors(x, W, b, y):
     return mean
 
 
-def cache_key(node):
-    """Return what tells one compiled function in PyTensor's cache from another.
-
-    One for each set of types: a kept function with several signatures was seen to
-    crash the process that loads it.
-    """
-    return f"{CACHE_KEY}, {[variable.type for variable in node.inputs]}"
-
-
 @register_funcify_and_cache_key(SoftmaxRegressionLoss)
-def numba_funcify_softmax_regression_loss(op, node, **kwargs):
-    return loss_and_gradient, cache_key(node)
+def numba_funcify_softmax_regression_loss(op, **kwargs):
+    return loss_and_gradient, CACHE_KEY
 
 
 @register_funcify_and_cache_key(SoftmaxRegressionErrors)
-def numba_funcify_softmax_regression_errors(op, node, **kwargs):
-    return errors, cache_key(node)
+def numba_funcify_softmax_regression_errors(op, **kwargs):
+    return errors, CACHE_KEY
