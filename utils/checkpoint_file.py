@@ -32,6 +32,7 @@ ARGUMENTS = {
     "batch_size": int,
     "model": str,
     "backend": str,
+    "shards": int,
 }
 HISTORY = ("epoch", "iter", "cost", "validation_loss", "test_score", "seconds")
 
