@@ -26,7 +26,9 @@ import logistic_sgd
 from logistic_sgd import load_data, scaled, shared_parameter
 from utils import backends, command_line, model_file, showing
 from utils.checkpoint import Checkpoint
+from utils.cluster.shards import sharding
 from utils.evaluations import Evaluations
+from utils.minibatches import Minibatches
 from utils.recorder import Recorder
 from utils.resuming import resumable
 from utils.training import (
@@ -69,6 +71,63 @@ class LogisticRegression(logistic_sgd.LogisticRegression):
         self._connect(input)
 
 
+def compile_functions(splits, n_in, n_out, batch_size, mode):
+    """Write the model down, and compile what is computed of a minibatch.
+
+    A worker of a cluster calls it as well, for its own rows.
+
+    Parameters
+    ----------
+    splits : list of three (x, y) pairs of shared variables
+        As `logistic_sgd.load_data` returns them.
+    n_in, n_out : int
+        See `LogisticRegression`.
+    batch_size : int
+        Examples in a minibatch.
+    mode : pytensor.compile.mode.Mode
+        See `utils.backends.compilation_mode`.
+
+    Returns
+    -------
+    theta : shared vector, ``(n_in * n_out + n_out,)``, floatX
+    batch_cost_and_gradient, validate_model, test_model : compiled functions
+        Of a minibatch's index.
+    """
+    (train_set_x, train_set_y), (valid_set_x, valid_set_y), (test_set_x, test_set_y) = (
+        splits
+    )
+    index = T.lscalar("index")  # which minibatch
+    x = T.matrix("x")  # its images, (batch_size, n_in)
+    y = T.ivector("y")  # their labels, (batch_size,)
+
+    classifier = LogisticRegression(input=x, n_in=n_in, n_out=n_out)
+    cost = classifier.negative_log_likelihood(y)
+
+    minibatch = slice(index * batch_size, (index + 1) * batch_size)
+    test_model = pytensor.function(
+        inputs=[index],
+        outputs=classifier.errors(y),
+        givens={x: scaled(test_set_x[minibatch]), y: test_set_y[minibatch]},
+        mode=mode,
+    )
+    validate_model = pytensor.function(
+        inputs=[index],
+        outputs=classifier.errors(y),
+        givens={x: scaled(valid_set_x[minibatch]), y: valid_set_y[minibatch]},
+        mode=mode,
+    )
+    # Cost and gradient share most of their graph, so one function computes both.
+    batch_cost_and_gradient = pytensor.function(
+        inputs=[index],
+        outputs=[cost, T.grad(cost, classifier.theta)],
+        givens={x: scaled(train_set_x[minibatch]), y: train_set_y[minibatch]},
+        mode=mode,
+    )
+    functions = batch_cost_and_gradient, validate_model, test_model
+    backends.call_once(functions, 0, classifier.params)
+    return classifier.theta, *functions
+
+
 @resumable(dataset="mnist_pkl_gz")
 def cg_optimization_mnist(
     n_epochs=50,
@@ -80,6 +139,8 @@ def cg_optimization_mnist(
     recorder=None,
     checkpoint=None,
     resume=None,
+    cluster=None,
+    shards=None,
 ):
     """Train logistic regression by nonlinear conjugate gradient.
 
@@ -107,6 +168,12 @@ def cg_optimization_mnist(
         given have the values they had in its run; only `n_epochs`, `backend`, and the
         places of files may differ. The lines that are printed are those that are left
         of that run.
+    cluster : utils.cluster.Cluster, optional
+        Has its workers compute cost, gradient and errors; default: this process does.
+    shards : int, optional
+        The runs of whole minibatches that a cluster's workers share out. The number
+        decides in which order sums are taken, so also their last digits. Default: the
+        workers at the start.
 
     Returns
     -------
@@ -118,6 +185,8 @@ def cg_optimization_mnist(
         Before any data is read.
     utils.datasets.DatasetError
         See `logistic_sgd.load_data`.
+    utils.cluster.ClusterError
+        If a worker cannot do its part, or none is left.
     utils.checkpoint_file.CheckpointError
         Where `resume` is no checkpoint, or that of another run.
     utils.recorder.DivergenceError
@@ -134,12 +203,11 @@ def cg_optimization_mnist(
 
     announce("... loading data")
     splits = load_data(mnist_pkl_gz, dtype="uint8", notify=recorder.notice)
-    (train_set_x, train_set_y), (valid_set_x, valid_set_y), (test_set_x, test_set_y) = (
-        splits
-    )
-    batch_size, n_train_batches, n_valid_batches, n_test_batches = minibatch_counts(
+    batch_size, *n_batches = minibatch_counts(
         [len(x.get_value(borrow=True)) for x, _ in splits], batch_size
     )
+    n_train_batches, _, _ = n_batches
+    parts = sharding(shards, cluster, n_train_batches)
     keeper = Checkpoint(
         checkpoint,
         resume,
@@ -150,75 +218,57 @@ def cg_optimization_mnist(
         dataset=mnist_pkl_gz,
         model=model,
         backend=backend,
+        **parts,
     )
+    train_set_x, train_set_y = splits[0]
     n_in = train_set_x.get_value(borrow=True).shape[1]
     n_out = int(train_set_y.get_value(borrow=True).max()) + 1
 
     announce("... building the model")
-    index = T.lscalar("index")  # which minibatch
-    x = T.matrix("x")  # its images, (batch_size, n_in)
-    y = T.ivector("y")  # their labels, (batch_size,)
-
-    classifier = LogisticRegression(input=x, n_in=n_in, n_out=n_out)
-    cost = classifier.negative_log_likelihood(y)
-
-    minibatch = slice(index * batch_size, (index + 1) * batch_size)
-    recorder.notice("... compiling (slow the first time, then kept for the next run)")
-    test_model = pytensor.function(
-        inputs=[index],
-        outputs=classifier.errors(y),
-        givens={x: scaled(test_set_x[minibatch]), y: test_set_y[minibatch]},
-        mode=mode,
-    )
-    validate_model = pytensor.function(
-        inputs=[index],
-        outputs=classifier.errors(y),
-        givens={x: scaled(valid_set_x[minibatch]), y: valid_set_y[minibatch]},
-        mode=mode,
-    )
-    # Cost and gradient share most of their graph, so one function computes both.
-    batch_cost_and_gradient = pytensor.function(
-        inputs=[index],
-        outputs=[cost, T.grad(cost, classifier.theta)],
-        givens={x: scaled(train_set_x[minibatch]), y: train_set_y[minibatch]},
-        mode=mode,
-    )
-    backends.call_once(
-        [batch_cost_and_gradient, validate_model, test_model], 0, classifier.params
-    )
-
-    def set_theta(theta_value):
-        # SciPy always holds float64 and goes on using its array: theta gets a copy.
-        classifier.theta.set_value(
-            theta_value.astype(pytensor.config.floatX), borrow=True
+    if cluster is None:
+        recorder.notice(
+            "... compiling (slow the first time, then kept for the next run)"
+        )
+        functions = compile_functions(splits, n_in, n_out, batch_size, mode)
+        minibatches = Minibatches(*functions, *n_batches)
+    else:
+        minibatches = cluster.minibatches(
+            load_data,
+            compile_functions,
+            dataset=mnist_pkl_gz,
+            splits=splits,
+            n_in=n_in,
+            n_out=n_out,
+            batch_size=batch_size,
+            n_batches=n_batches,
+            **parts,
+            backend=backend,
+            notify=recorder.notice,
         )
 
     def train_fn(theta_value):
         """Cost and gradient at a point, as means over all minibatches, in float64."""
-        set_theta(theta_value)
+        minibatches.set_theta(theta_value)
         train_loss, gradient = 0.0, np.zeros_like(theta_value)
-        for i in range(n_train_batches):
-            batch_cost, batch_gradient = batch_cost_and_gradient(i)
-            train_loss += float(batch_cost)
-            gradient += batch_gradient
-            recorder.minibatch(state, batch_cost)
+        for n, some_cost, some_gradient in minibatches.costs_and_gradients():
+            train_loss += float(some_cost)
+            gradient += some_gradient
+            recorder.minibatch(state, some_cost, n)
         recorder.check_costs(state, "images scaled to lie between 0 and 1")
         return train_loss / n_train_batches, gradient / n_train_batches
 
     # theta is seen by SciPy alone; the file holds the class with shared W and b.
-    best = logistic_sgd.LogisticRegression(input=x, n_in=n_in, n_out=n_out)
+    best = logistic_sgd.LogisticRegression(T.matrix("x"), n_in=n_in, n_out=n_out)
 
     def callback(theta_value):
         """After each iteration: the validation error, and the best model saved."""
-        set_theta(theta_value)
+        minibatches.set_theta(theta_value)
         state.epoch += 1
-        this_validation_loss = np.mean(
-            [validate_model(i) for i in range(n_valid_batches)]
-        )
+        this_validation_loss = np.mean(minibatches.validation_errors())
         recorder.say(f"validation error {this_validation_loss * 100:f} %")
         if state.is_new_best(this_validation_loss):
-            state.test_score = np.mean([test_model(i) for i in range(n_test_batches)])
-            theta = classifier.theta.get_value(borrow=True)
+            state.test_score = np.mean(minibatches.test_errors())
+            theta = minibatches.theta.get_value(borrow=True)
             best.W.set_value(theta[: n_in * n_out].reshape(n_in, n_out))
             best.b.set_value(theta[n_in * n_out :])
             metadata = {
@@ -231,13 +281,14 @@ def cg_optimization_mnist(
             }
             recorder.write(model, model_file.dumps(best, metadata))
             state.best_model = best.__getstate__()
-        recorder.validation(state, this_validation_loss)
+        note = f"iteration {state.epoch}, {minibatches}"
+        recorder.validation(state, this_validation_loss, note)
 
     announce("... training the model")
     announce("Optimizing using scipy.optimize.fmin_cg...")
     state = TrainingState()
     evaluations = Evaluations(record=checkpoint is not None)
-    keeper.restore(state, classifier.params, evaluations=evaluations)
+    keeper.restore(state, [minibatches.theta], evaluations=evaluations)
     if resume is not None:
         recorder.notice(
             f"... going on after iteration {state.epoch} from {resume}: SciPy starts "
@@ -263,6 +314,8 @@ def cg_optimization_mnist(
         f"{state.best_validation_loss * 100:f} %, "
         f"with test performance {state.test_score * 100:f} %"
     )
+    if cluster is not None:
+        recorder.notice(f"... {minibatches}")
     command_line.print_run_time(__file__, seconds)
     recorder.check_files()
     return TrainingResult.of(state, seconds, model, mnist_pkl_gz)
@@ -271,15 +324,22 @@ def cg_optimization_mnist(
 def main(arguments=None):
     """Train from the command line; returns the exit status."""
     parser = command_line.parser("logistic_cg.py", __doc__, n_epochs=50)
+    command_line.add_cluster_options(parser)
 
     def run(options):
-        result = cg_optimization_mnist(
-            **command_line.training_arguments(options, dataset="mnist_pkl_gz")
-        )
+        with command_line.cluster(options) as cluster:
+            result = cg_optimization_mnist(
+                cluster=cluster,
+                **command_line.given(options, "shards"),
+                **command_line.training_arguments(options, dataset="mnist_pkl_gz"),
+            )
         showing.show(options, result)
 
     return command_line.run(parser, run, arguments, floatX="float64")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # Through the imported module, whose functions the workers of a cluster can import.
+    from logistic_cg import main as imported_main
+
+    sys.exit(imported_main())

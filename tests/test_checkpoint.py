@@ -33,7 +33,7 @@ class Killer(Recorder):
         super().__init__()
         self.at, self.count = at, 0
 
-    def minibatch(self, state, cost):
+    def minibatch(self, state, cost, count=1):
         super().minibatch(state, cost)
         if self.count == self.at:
             self._writer.wait()  # or what is on the disk would depend on time

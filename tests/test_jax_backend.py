@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import os
 
 import numpy as np
 import pytensor
@@ -12,7 +13,7 @@ from pytensor.tensor.special import softmax
 jax = pytest.importorskip("jax", reason="the JAX backend needs the extra `jax`")
 
 from utils import jax_backend  # noqa: E402
-from utils.backends import call_once  # noqa: E402
+from utils.backends import BackendError, call_once  # noqa: E402
 
 N_ROWS, N_IN, N_OUT, BATCH = 53, 7, 4, 10
 LEARNING_RATE = 0.13
@@ -218,3 +219,16 @@ def test_results_have_the_declared_dtype():
     function = pytensor.function([x], [x.prod(), x * 2], mode=jax_backend.jax_mode())
     product, double = function(np.array([2, 3, 4], "float32"))
     assert (product, product.dtype, double.dtype) == (24, "float32", "float32")
+
+
+def test_data_that_do_not_fit_on_the_device_are_refused(tmp_path):
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    shape = 2 * memory // 784 + 1, 784
+    with open(tmp_path / "sparse", "wb") as file:
+        file.truncate(shape[0] * shape[1])  # takes no room on disk
+    pixels = np.asarray(np.memmap(tmp_path / "sparse", np.uint8, "r", shape=shape))
+    variable = pytensor.shared(pixels, borrow=True)
+    message = rf"has .* GB .* shape \({shape[0]}, 784\)"
+    with pytest.raises(BackendError, match=message):
+        jax_backend.put_on_device(variable)
+    assert variable.get_value(borrow=True).shape == shape

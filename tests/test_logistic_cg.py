@@ -137,7 +137,7 @@ def test_cost_and_gradient_are_one_call(tiny_npz, tmp_path, monkeypatch):
     class Counter(logistic_cg.Recorder):
         calls = 0
 
-        def minibatch(self, state, cost):
+        def minibatch(self, state, cost, count=1):
             self.calls += 1
 
     monkeypatch.setattr(logistic_cg.scipy.optimize, "minimize", counting)

@@ -33,9 +33,10 @@ ARGUMENTS = {
     "batch_size": int,
     "model": str,
     "backend": str,
-    # Of SGD, and there only where they were given.
+    # Only where they were given.
     "shuffle": int,
     "n_steps": int,
+    "shards": int,
 }
 HISTORY = ("epoch", "iter", "cost", "validation_loss", "test_score", "seconds")
 

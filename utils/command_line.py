@@ -1,6 +1,7 @@
 """What both scripts share: options, messages, exit codes."""
 
 import argparse
+import contextlib
 import os
 import shlex
 import sys
@@ -10,6 +11,7 @@ from pytensor import config
 from utils import checkpoint_file, datasets
 from utils.backends import BACKENDS, BackendError
 from utils.checkpoint_file import CheckpointError
+from utils.cluster import Cluster, ClusterError
 from utils.datasets import DatasetError
 from utils.digit_image import DigitImageError
 from utils.model_file import ModelFileError
@@ -21,6 +23,7 @@ from utils.training import HyperparameterError
 EXPECTED_ERRORS = (
     BackendError,
     CheckpointError,
+    ClusterError,
     DatasetError,
     DigitImageError,
     DivergenceError,
@@ -122,6 +125,43 @@ def parser(script, description, n_epochs):
         help="no progress and no notices on standard error",
     )
     return result
+
+
+def add_cluster_options(parser):
+    """Add the options that say on which processes to compute.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+    """
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="compute on N processes of this machine, each of one thread or of "
+        "OMP_NUM_THREADS (needs the extra `cluster`)",
+    )
+    where.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="compute on the workers of the dask scheduler at tcp://host:port",
+    )
+    parser.add_argument(
+        "--shards",
+        type=int,
+        metavar="S",
+        help="parts of the training set that workers share out (default: as many as "
+        "workers); the last digits depend on it, not on the number of workers",
+    )
+
+
+def cluster(options):
+    """The cluster that the options ask for, as a context manager; else of None."""
+    asked = given(options, "workers", "scheduler")
+    if not asked:
+        return contextlib.nullcontext()
+    return Cluster(**asked, notify=options.recorder.notice)
 
 
 def given(options, *names):

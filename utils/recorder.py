@@ -54,7 +54,7 @@ class Recorder:
         self.training = False
         self.history = None
         self._bar = None
-        self._costs = []
+        self._costs, self._count = [], 1
         self._checkpoint = None
         self._stop_signal = None
         self._writer = Writer(self.notice)
@@ -99,8 +99,8 @@ class Recorder:
                 dynamic_ncols=True,
             )
 
-    def minibatch(self, state, cost):
-        """Called after each minibatch, with its cost.
+    def minibatch(self, state, cost, count=1):
+        """Called after each minibatch, or several of them, with the sum of their costs.
 
         Raises
         ------
@@ -112,8 +112,9 @@ class Recorder:
             raise TrainingStopped(self._stop_signal, self._summary(state))
         # A number on a device may not be computed yet: here it is only kept.
         self._costs.append(cost)
+        self._count = count
         if self._bar is not None:
-            self._bar.update()
+            self._bar.update(count)
 
     def check_costs(self, state, remedy):
         """Called before a validation: have the costs stayed finite since the last?
@@ -143,16 +144,17 @@ class Recorder:
             )
         self._costs = costs[-1:]
 
-    def validation(self, state, validation_loss):
+    def validation(self, state, validation_loss, note=""):
         """Called after each validation, with its error (a fraction of 1).
 
-        It goes into ``state.history``, and the state into the checkpoint.
+        It goes into ``state.history``, and the state into the checkpoint. `note` is
+        shown with it by the progress bar.
         """
         state.history.append(
             (
                 state.epoch,
                 state.iter,
-                float(self._costs[-1]) if self._costs else math.nan,
+                float(self._costs[-1]) / self._count if self._costs else math.nan,
                 float(validation_loss),
                 float(state.test_score),
                 self.seconds,
@@ -162,7 +164,8 @@ class Recorder:
         if self._checkpoint is not None and self._checkpoint.path is not None:
             self.write(self._checkpoint.path, self._checkpoint.content(state))
         if self._bar is not None:
-            self._bar.set_postfix_str(f"validation error {validation_loss:.2%}")
+            error = f"validation error {validation_loss:.2%}"
+            self._bar.set_postfix_str(", ".join(filter(None, (note, error))))
 
     @property
     def seconds(self):

@@ -7,7 +7,7 @@ from .mnist import NAME as MNIST
 from .mnist import find_mnist
 from .splits import as_bytes, check, scale
 
-__all__ = ["DatasetError", "MnistUnavailableError", "find_mnist", "load"]
+__all__ = ["MNIST", "DatasetError", "MnistUnavailableError", "find_mnist", "load"]
 
 DIGITS = "digits"
 

@@ -1,5 +1,6 @@
 """Shared variables that live on JAX's device, and the linker that puts them there."""
 
+import os
 from copy import copy
 from functools import wraps
 
@@ -9,6 +10,8 @@ from jax import lax
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.link.basic import Container
 from pytensor.link.jax.linker import JAXLinker
+
+from utils.backends import BackendError
 
 from .minibatch import Minibatch
 
@@ -44,13 +47,37 @@ def put_on_device(variable):
     ----------
     variable : pytensor.compile.sharedvalue.SharedVariable
         Holds an array of any shape and dtype.
+
+    Raises
+    ------
+    utils.backends.BackendError
+        Where the device has no room for it.
     """
     container = variable.container
     if isinstance(container, DeviceContainer):
         return
+    value, free = container.storage[0], free_bytes()
+    if getattr(value, "nbytes", 0) > free:
+        raise BackendError(
+            f"The JAX backend keeps the data on its device, {jax.devices()[0]}, which "
+            f"has {free / 1e9:.1f} GB of memory free: an array of shape {value.shape} "
+            f"and dtype {value.dtype} takes {value.nbytes / 1e9:.1f} GB. Use a smaller "
+            "dataset, or the backend c or numba, which read plain files as they need "
+            "them."
+        )
     container.storage[0] = jax.device_put(container.storage[0])
     # Compiled functions know the variable by copies that share this one object.
     container.__class__ = DeviceContainer
+
+
+def free_bytes():
+    """Bytes of memory that JAX's default device has free; of a CPU, all it has."""
+    statistics = jax.devices()[0].memory_stats() or {}
+    if "bytes_limit" in statistics:
+        return statistics["bytes_limit"] - statistics.get("bytes_in_use", 0)
+    if hasattr(os, "sysconf"):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return float("inf")  # Windows does not tell; JAX then fails by itself
 
 
 class DeviceLinker(JAXLinker):

@@ -1,0 +1,287 @@
+"""Clusters of real processes: started, worked, killed, misled and gone.
+
+`logistic_cg.py` runs as a person runs it; workers are its own, or started by hand.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import REPOSITORY
+
+pytest.importorskip("distributed", reason="needs the extra `cluster`")
+psutil = pytest.importorskip("psutil")
+
+CG = REPOSITORY / "logistic_cg.py"
+BIN = Path(sys.executable).parent
+SECONDS = 120  # in which any process here must have ended
+PATIENCE = 30  # seconds for what is promised within 15: a busy machine has them
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Empty but for `set`, ill-conditioned so that training takes many iterations."""
+    write_set(tmp_path / "set", seed=5)
+    return tmp_path
+
+
+def write_set(path, seed, n_train=2400):
+    rng = np.random.default_rng(seed)
+    path.mkdir(parents=True)
+    scales = np.geomspace(3, 256, 60).astype(int)
+    for name, n in ("train", n_train), ("test", 200):
+        np.save(path / f"x_{name}.npy", rng.integers(0, scales, (n, 60), np.uint8))
+        np.save(path / f"y_{name}.npy", np.arange(n, dtype=np.uint8) % 5)
+
+
+@pytest.fixture
+def processes():
+    """Processes that a test starts; what is left of them at its end is killed."""
+    started = []
+    yield started
+    for process in started:
+        if process.poll() is None:
+            for child in psutil.Process(process.pid).children(recursive=True):
+                child.kill()
+            process.kill()
+        process.communicate()
+
+
+def start(processes, folder, *command, **environment):
+    """A process in a process group of its own, as a terminal starts one."""
+    path = os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")])
+    threads = {"OMP_NUM_THREADS": "1", "PYTHONPATH": path}
+    process = subprocess.Popen(
+        [*map(str, command)],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | threads | environment,
+        start_new_session=True,
+        # What runs the tests in the background has them ignore it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    processes.append(process)
+    return process
+
+
+def train(processes, folder, *arguments, dataset="set", n_epochs=400):
+    options = ["--dataset", dataset, "--batch-size", 20, "--n-epochs", n_epochs]
+    return start(processes, folder, sys.executable, CG, *options, *arguments)
+
+
+def until(stream, text, count=1):
+    """Read until a line with a text has come `count` times; the lines so far."""
+    lines = []
+    while sum(text in line for line in lines) < count:
+        lines.append(stream.readline())
+        assert lines[-1], f"it ended before {text!r}: {lines}"
+    return lines
+
+
+def until_training(process):
+    """Read until the second iteration has ended; the lines so far."""
+    return until(process.stdout, "validation error", 2)
+
+
+def rest(process):
+    """The lines that are left, and standard error's."""
+    # `communicate` would miss what `readline` has taken into its buffer.
+    output = process.stdout.readlines()
+    errors = process.stderr.read().splitlines()
+    process.wait(SECONDS)
+    return output, errors
+
+
+def family(process):
+    """A process's descendants."""
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def workers_of(process):
+    return [p for p in family(process) if "spawn_main" in " ".join(p.cmdline())]
+
+
+def assert_gone(processes):
+    _, alive = psutil.wait_procs(processes, timeout=PATIENCE)
+    assert alive == []
+
+
+def test_killed_worker_and_number_of_workers_change_no_bit(processes, folder):
+    runs = []
+    for name, workers, kills in ("one", 1, 0), ("two", 2, 0), ("killed", 2, 1):
+        model = folder / f"{name}.pkl"
+        arguments = ["--workers", workers, "--shards", 4, "--model", model]
+        run = train(processes, folder, *arguments, n_epochs=150)
+        lines, family_ = until_training(run), family(run)
+        for victim in workers_of(run)[:kills]:
+            victim.kill()
+        output, errors = rest(run)
+        assert run.returncode == 0, errors
+        assert_gone(family_)
+        assert sum("was lost, 1 left" in line for line in errors) == kills
+        assert sum("dashboard: http://127.0.0.1:" in line for line in errors) == 1
+        left = workers - kills
+        assert any(
+            re.search(rf"^\.\.\. \d+ evaluations, {left} workers, [\d,]+ examples/s", e)
+            for e in errors
+        )
+        runs.append((lines + output, model.read_bytes()))
+    assert runs[0] == runs[1] == runs[2]
+
+
+def test_all_workers_killed(processes, folder):
+    run = train(processes, folder, "--workers", 2, "--quiet")
+    until_training(run)
+    begin = time.monotonic()
+    for worker in workers_of(run):
+        worker.kill()
+    _, errors = rest(run)
+    assert time.monotonic() - begin < PATIENCE
+    assert run.returncode == 1
+    (line,) = errors
+    assert line.startswith("logistic_cg.py: error: all workers are gone: ")
+
+
+@pytest.mark.parametrize(
+    "name, to_all, status, said",
+    [
+        ("SIGINT", True, 130, ["stopped by SIGINT in iteration"]),
+        ("SIGTERM", False, 143, ["stopped by SIGTERM in iteration"]),
+        ("SIGKILL", False, -9, []),
+    ],
+)
+def test_signal_leaves_no_process(processes, folder, name, to_all, status, said):
+    """Ctrl-C goes to all processes of a terminal, the others to the script."""
+    run = train(processes, folder, "--workers", 2, "--quiet")
+    until_training(run)
+    others = family(run)
+    assert len(workers_of(run)) == 2
+    (os.killpg if to_all else os.kill)(run.pid, getattr(signal, name))
+    _, errors = rest(run)
+    assert run.returncode == status
+    # Python's own helper for spawned processes speaks where its parent was killed.
+    errors = [line for line in errors if "resource_tracker" not in line]
+    errors = [line for line in errors if not line.startswith("  warnings.warn")]
+    assert len(errors) == len(said)
+    assert all(part in line for part, line in zip(said, errors, strict=True))
+    assert_gone(others)
+
+
+def test_no_scheduler_at_the_address(processes, folder):
+    begin = time.monotonic()
+    run = train(processes, folder, "--scheduler", "tcp://127.0.0.1:9")
+    output, (line,) = rest(run)
+    assert time.monotonic() - begin < PATIENCE
+    assert (run.returncode, output) == (1, [])
+    assert re.search(r"error: tcp://127.0.0.1:9: no scheduler answers there", line)
+
+
+class ByHand:
+    """A scheduler and workers, each started by a command of its own."""
+
+    def __init__(self, processes, folder):
+        self.processes, self.folder = processes, folder
+        file = folder / "scheduler.json"
+        options = ["--host", "127.0.0.1", "--port", 0, "--dashboard-address", ":0"]
+        # The scheduler needs nothing of this program.
+        self.scheduler = self._dask("scheduler", *options, "--scheduler-file", file)
+        _wait(lambda: file.exists() and file.read_text().endswith("}"))
+        self.address = json.loads(file.read_text())["address"]
+
+    def _dask(self, *arguments, cwd=None, **environment):
+        log = {"PYTHONPATH": ""} | environment
+        process = start(
+            self.processes, cwd or self.folder, BIN / "dask", *arguments, **log
+        )
+        return process
+
+    def worker(self, cwd=None, pythonpath=REPOSITORY):
+        """Start a worker, and wait until the scheduler has it."""
+        before = self.n_workers()
+        process = self._dask(
+            *["worker", self.address, "--nthreads", 1, "--memory-limit", 0],
+            *["--no-nanny", "--no-dashboard"],
+            cwd=cwd,
+            PYTHONPATH=str(pythonpath),
+        )
+        _wait(lambda: self.n_workers() == before + 1)
+        return process
+
+    def n_workers(self):
+        from distributed import Client
+
+        with Client(self.address, set_as_default=False) as client:
+            return len(client.scheduler_info(n_workers=-1)["workers"])
+
+    def end(self, process):
+        before = self.n_workers()
+        process.kill()
+        _wait(lambda: self.n_workers() == before - 1)
+
+
+def _wait(condition):
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+@pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="needs Linux's /proc")
+def test_scheduler_and_workers_started_by_hand(processes, folder):
+    """One cluster's life: it works, is misled by a worker, loses one, and is gone."""
+    write_set(folder / "other" / "set", seed=6)
+    (folder / "empty").mkdir()
+    by_hand = ByHand(processes, folder)
+    at = ["--scheduler", by_hand.address]
+    # Each process looks there from its own folder.
+    dataset = "/proc/self/cwd/set"
+
+    run = train(processes, folder, *at, dataset=dataset)
+    _, (*_, line) = rest(run)
+    assert run.returncode == 1
+    assert "the scheduler has no workers" in line and "dask worker tcp://" in line
+
+    here = train(processes, folder, dataset=dataset, n_epochs=5)
+    first = by_hand.worker()
+    run = train(processes, folder, *at, dataset=dataset, n_epochs=5)
+    output, errors = rest(run)
+    assert run.returncode == 0, errors
+    assert output == rest(here)[0]
+
+    for cwd, pythonpath, found in [
+        (folder / "other", REPOSITORY, r".*: expected the data .*, found 2000 \+ 400"),
+        (folder / "empty", REPOSITORY, r"/proc/self/cwd/set: .*"),
+        (folder, "", r"ModuleNotFoundError: No module named 'utils'.*"),
+    ]:
+        stranger = by_hand.worker(cwd, pythonpath)
+        run = train(processes, folder, *at, "--quiet", dataset=dataset)
+        _, (line,) = rest(run)
+        assert run.returncode == 1
+        assert re.match(
+            rf"logistic_cg.py: error: worker tcp://127.0.0.1:\d+: {found}", line
+        )
+        by_hand.end(stranger)
+
+    # A second one joins in the middle, then the first is killed, then all.
+    write_set(folder / "long", seed=7, n_train=100_000)
+    run = train(processes, folder, *at, dataset="long", n_epochs=100_000)
+    until_training(run)
+    second = by_hand.worker()
+    until(run.stderr, "joined, 2 at work")
+    first.kill()
+    until(run.stderr, "was lost, 1 left")
+    begin = time.monotonic()
+    second.kill()
+    _, (*_, line) = rest(run)
+    assert time.monotonic() - begin < PATIENCE
+    assert run.returncode == 1
+    assert line.startswith("logistic_cg.py: error: all workers are gone: ")
