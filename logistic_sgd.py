@@ -293,6 +293,7 @@ def sgd_optimization_mnist(
     batch_size, n_train_batches, n_valid_batches, n_test_batches = minibatch_counts(
         [len(x.get_value(borrow=True)) for x, _ in splits], batch_size
     )
+    datasets.read_ahead(train_set_x.get_value(borrow=True))
     hyperparameters = {
         "learning_rate": float(learning_rate),
         "batch_size": int(batch_size),

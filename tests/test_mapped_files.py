@@ -2,6 +2,8 @@
 
 import mmap
 import struct
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -121,3 +123,31 @@ def test_a_folder_that_lacks_an_array_names_it(npy_folder):
     (npy_folder / "y_test.npy").unlink()
     with pytest.raises(DatasetError, match="found no y_test.npy"):
         datasets.load(npy_folder)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads ahead on Linux")
+def test_a_mapped_array_is_read_ahead(npy_folder):
+    shape = (2**27 // 784, 784)
+    header = b"{'descr': '|u1', 'fortran_order': False, 'shape': %b, }\n"
+    header %= str(shape).encode()
+    with open(npy_folder / "x_train.npy", "wb") as file:
+        file.write(b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header)
+        file.truncate(10 + len(header) + shape[0] * shape[1])  # takes no room on disk
+    np.save(npy_folder / "y_train.npy", np.zeros(shape[0], "uint8"))
+    np.save(npy_folder / "x_test.npy", np.zeros((6, 784), "uint8"))
+    np.save(npy_folder / "y_test.npy", np.zeros(6, "uint8"))
+    (x, _), *_ = datasets.load(npy_folder, dtype="uint8")
+
+    def mapped_bytes():
+        [line] = [
+            line
+            for line in Path("/proc/self/status").read_text().splitlines()
+            if line.startswith("RssFile")
+        ]
+        return int(line.split()[1]) * 1024
+
+    before = mapped_bytes()
+    datasets.read_ahead(x).join()
+    assert mapped_bytes() - before > 0.9 * x.nbytes
+    assert datasets.read_ahead(x.copy()) is None
+    assert datasets.read_ahead(x[:10]) is None

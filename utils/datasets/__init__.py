@@ -3,11 +3,19 @@
 import os
 
 from .errors import DatasetError, MnistUnavailableError, reading
+from .mapping import read_ahead
 from .mnist import NAME as MNIST
 from .mnist import find_mnist
 from .splits import as_bytes, check, scale
 
-__all__ = ["MNIST", "DatasetError", "MnistUnavailableError", "find_mnist", "load"]
+__all__ = [
+    "MNIST",
+    "DatasetError",
+    "MnistUnavailableError",
+    "find_mnist",
+    "load",
+    "read_ahead",
+]
 
 DIGITS = "digits"
 

@@ -12,7 +12,8 @@ import struct
 import numpy as np
 
 from .errors import DatasetError, reading
-from .streams import is_plain, map_bytes, open_stream, read_array
+from .mapping import map_bytes
+from .streams import is_plain, open_stream, read_array
 
 FILES = (
     "train-images-idx3-ubyte",
@@ -63,7 +64,7 @@ def read(folder):
     -------
     list of two (x, y) pairs
         Training and test: images ``(n, rows * columns)`` and labels ``(n,)``, uint8.
-        Images of a file that is not gzipped are mapped, see `streams.map_bytes`.
+        Images of a file that is not gzipped are mapped, see `mapping.map_bytes`.
 
     Raises
     ------

@@ -8,8 +8,9 @@ import os
 import numpy as np
 
 from .errors import DatasetError, reading
+from .mapping import map_bytes
 from .npy import read_header, read_npy
-from .streams import is_plain, map_bytes, open_stream
+from .streams import is_plain, open_stream
 
 FILES = ("x_train.npy", "y_train.npy", "x_test.npy", "y_test.npy")
 
@@ -39,7 +40,7 @@ def read(folder):
     -------
     list of two (x, y) pairs
         Training and test, of the shapes and dtypes that the files have. Images of
-        bytes in C order are mapped, see `streams.map_bytes`.
+        bytes in C order are mapped, see `mapping.map_bytes`.
 
     Raises
     ------

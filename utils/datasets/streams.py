@@ -132,38 +132,6 @@ def describe(head):
     return f"the bytes {head[:8].hex(' ')}. Check that it is the right file."
 
 
-def map_bytes(file, offset, shape):
-    """Map bytes of a file into memory, where they are read when they are looked at.
-
-    They are then in the system's file cache, not in the process's own memory. A file
-    that is cut short meanwhile ends the process; one that is replaced does no harm.
-
-    Parameters
-    ----------
-    file : binary file
-        Not compressed.
-    offset : int
-        Position of the first element.
-    shape : tuple of int
-
-    Returns
-    -------
-    numpy.ndarray of uint8
-        Of the given shape, in C order, not writeable.
-
-    Raises
-    ------
-    EOFError
-        If the file has fewer bytes.
-    """
-    needed, left = math.prod(shape), os.fstat(file.fileno()).st_size - offset
-    if needed > left:
-        raise EOFError(f"expected {needed} bytes of elements, found {left}")
-    if needed == 0:
-        return np.empty(shape, np.uint8)
-    return np.asarray(np.memmap(file, np.uint8, "r", offset, shape))
-
-
 def read_array(stream, shape, dtype, left):
     """Read an array's elements in C order.
 

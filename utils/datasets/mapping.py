@@ -1,0 +1,83 @@
+"""Bytes of a file as an array, mapped into memory instead of read."""
+
+import ctypes
+import math
+import os
+import threading
+
+import numpy as np
+
+_POPULATE_READ = 22  # Linux's MADV_POPULATE_READ, since 5.14
+_PART = 2**24  # bytes that are asked for at a time
+_LEAST = 2**26  # of fewer bytes the pages cost less than a thread
+
+
+def map_bytes(file, offset, shape):
+    """Map bytes of a file into memory, where they are read when they are looked at.
+
+    They are then in the system's file cache, not in the process's own memory. A file
+    that is cut short meanwhile ends the process; one that is replaced does no harm.
+
+    Parameters
+    ----------
+    file : binary file
+        Not compressed.
+    offset : int
+        Position of the first element.
+    shape : tuple of int
+
+    Returns
+    -------
+    numpy.ndarray of uint8
+        Of the given shape, in C order, not writeable.
+
+    Raises
+    ------
+    EOFError
+        If the file has fewer bytes.
+    """
+    needed, left = math.prod(shape), os.fstat(file.fileno()).st_size - offset
+    if needed > left:
+        raise EOFError(f"expected {needed} bytes of elements, found {left}")
+    if needed == 0:
+        return np.empty(shape, np.uint8)
+    return np.asarray(np.memmap(file, np.uint8, "r", offset, shape))
+
+
+def read_ahead(array):
+    """Have a thread bring a mapped array's pages in before training looks at them.
+
+    Each would else stop training for a moment when it is touched for the first time. On
+    Linux alone; nothing is done for an array that would fill half of the memory, or
+    that is not mapped.
+
+    Parameters
+    ----------
+    array : numpy.ndarray
+
+    Returns
+    -------
+    threading.Thread or None
+        It ends with the process, or when all pages are there.
+    """
+    is_mapped = array.dtype == np.uint8 and not array.flags.writeable
+    if not is_mapped or array.nbytes < _LEAST or not hasattr(os, "sysconf"):
+        return None
+    pages, page = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+    if array.nbytes > pages * page / 2:
+        return None
+    thread = threading.Thread(target=_populate, args=(array, page), daemon=True)
+    thread.start()
+    return thread
+
+
+def _populate(array, page):
+    # An address and a length to each call; where the system does not know the advice,
+    # the first one fails, and training reads the pages itself.
+    madvise = getattr(ctypes.CDLL(None), "madvise", None)
+    first, end = array.ctypes.data, array.ctypes.data + array.nbytes
+    for address in range(first // page * page, end, _PART):
+        length = min(_PART, end - address)
+        arguments = ctypes.c_void_p(address), ctypes.c_size_t(length), _POPULATE_READ
+        if madvise is None or madvise(*arguments):
+            return
