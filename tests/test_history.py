@@ -93,7 +93,7 @@ def test_run_that_ends_early_leaves_its_history(
 ):
     minibatch, epochs = Recorder.minibatch, []
 
-    def ends_in_the_third_epoch(self, state, cost):
+    def ends_in_the_third_epoch(self, state, cost, count=1):
         epochs.append(len(state.history))
         if epochs[-1] == 2 and ending == "stop":
             self.request_stop(signal.SIGINT)
