@@ -171,7 +171,8 @@ class WorkerPool:
             # What it is bound to, where a process has clients of several clusters.
             with self._cluster.client.as_current():
                 actor = await creation
-            complaint = await actor.prepare(self._job, minibatches)
+            # As bytes too: what a worker cannot unpickle it would never answer.
+            complaint = await actor.prepare(pickle.dumps(self._job), minibatches)
             if complaint is not None:
                 raise ClusterError(f"worker {address}: {complaint}")
             return actor

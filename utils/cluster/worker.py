@@ -1,5 +1,6 @@
 """What runs on a worker: its rows, its compiled functions, and sums over shards."""
 
+import pickle
 from typing import NamedTuple
 
 import numpy as np
@@ -35,7 +36,8 @@ class ShardWorker:
 
         Parameters
         ----------
-        job : Job
+        job : bytes
+            A pickled `Job`.
         minibatches : range
             Those of the training set that this worker will get first.
 
@@ -44,6 +46,7 @@ class ShardWorker:
         str or None
             Why this worker cannot do the job; None where it can.
         """
+        job = pickle.loads(job)
         config.floatX = job.floatX
         try:
             mode = compilation_mode(job.backend)
