@@ -81,7 +81,7 @@ def measure(point, backend):
 
     sys.path.insert(0, str(ROOT))
     from utils import backends
-    from utils.fusion.op import SoftmaxRegression
+    from utils.fusion.c_op import SoftmaxRegression
     from utils.fusion.rewriting import TAG
 
     pytensor.config.floatX = "float32"

@@ -6,12 +6,13 @@ import pytensor.tensor as pt
 import pytest
 import reference
 from pytensor.compile.mode import Mode
+from pytensor.gradient import NullTypeGradError
 
 import logistic_sgd
 from utils import c_compiler, datasets
 from utils.backends import BackendError, compilation_mode
 from utils.fusion import softmax_regression_errors, softmax_regression_loss
-from utils.fusion.op import SoftmaxRegression
+from utils.fusion.c_op import SoftmaxRegression
 
 each_precision = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
@@ -146,6 +147,14 @@ def test_the_gradient_by_bytes_is_zero():
     loss = softmax_regression_loss(pixels, W, b, y)[0]
     gradient = pt.grad(loss, pixels, disconnected_inputs="ignore")
     assert not gradient.eval({pixels: x}).any()
+
+
+def test_a_second_derivative_by_W_is_refused_for_bytes_too():
+    x, W, b, y = problem(4, 3, 2, "float64")
+    weights = pt.dmatrix("W")
+    _, gW, _ = softmax_regression_loss(pt.as_tensor(x), weights, b, y)
+    with pytest.raises(NullTypeGradError):
+        pt.grad(gW.sum(), weights)
 
 
 def test_load_data_gives_bytes_that_were_asked_for(tiny_npz, tiny_arrays):

@@ -21,7 +21,7 @@ from scipy.special import softmax
 from utils import c_compiler
 from utils.backends import compilation_mode
 from utils.fusion import softmax_regression_errors, softmax_regression_loss
-from utils.fusion.op import LABELS, SoftmaxRegression
+from utils.fusion.c_op import LABELS, SoftmaxRegression
 
 LINKERS = ["c", "cvm", "py"]
 NUMBA_TOO = [*LINKERS, "numba"]  # compiles for seconds: for what its code does itself

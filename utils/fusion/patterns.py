@@ -11,6 +11,7 @@ from pytensor.tensor.elemwise import DimShuffle
 from pytensor.tensor.math import Dot, Sum
 from pytensor.tensor.subtensor import AdvancedIncSubtensor, AdvancedSubtensor
 
+from utils.fusion.c_op import LABELS, PRECISIONS
 from utils.fusion.lengths import (
     counted_labels,
     either_order,
@@ -19,7 +20,6 @@ from utils.fusion.lengths import (
     made_by,
     picked_labels,
 )
-from utils.fusion.op import LABELS, PRECISIONS
 
 # Numbers in W up to which the fused Op was measured to be no slower than BLAS whatever
 # the size of the minibatch. Above, a minibatch of few rows does not pay for its copy of

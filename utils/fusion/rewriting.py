@@ -13,6 +13,7 @@ from pytensor.tensor.elemwise import DimShuffle
 from pytensor.tensor.math import Argmax, Dot, Sum
 from pytensor.tensor.special import LogSoftmax, Softmax
 
+from utils.fusion.c_op import LABELS
 from utils.fusion.lengths import (
     MarkLabelCounts,
     RemoveLabelCounts,
@@ -21,11 +22,7 @@ from utils.fusion.lengths import (
     made_by,
     replace,
 )
-from utils.fusion.op import (
-    LABELS,
-    softmax_regression_errors,
-    softmax_regression_loss,
-)
+from utils.fusion.op import softmax_regression_errors, softmax_regression_loss
 from utils.fusion.patterns import (
     affine_inputs,
     mean_of_log_likelihood,
