@@ -13,7 +13,7 @@ S. J. Wright, Numerical Optimization, section 5.2 (Polak-Ribiere).
 import sys
 
 if __name__ == "__main__":  # the imports below take a second
-    from utils import startup
+    from utils.cli import startup
 
     startup.prepare("logistic_cg.py")
 
@@ -24,19 +24,22 @@ import scipy.optimize
 
 import logistic_sgd
 from logistic_sgd import load_data, scaled, shared_parameter
-from utils import backends, command_line, model_file, showing
-from utils.checkpoint import Checkpoint
-from utils.cluster.shards import sharding
-from utils.evaluations import Evaluations
-from utils.minibatches import Minibatches
-from utils.recorder import Recorder
-from utils.resuming import resumable
+from utils import backends
+from utils.cli import command_line
+from utils.report import outputs
 from utils.training import (
     TrainingResult,
     TrainingState,
     check_hyperparameters,
     minibatch_counts,
+    model_file,
 )
+from utils.training.checkpoint import Checkpoint
+from utils.training.cluster.shards import sharding
+from utils.training.monitor import Monitor
+from utils.training.objective import Objective
+from utils.training.replay import Replay
+from utils.training.resuming import resumable
 
 
 class LogisticRegression(logistic_sgd.LogisticRegression):
@@ -124,7 +127,7 @@ def compile_functions(splits, n_in, n_out, batch_size, mode):
         mode=mode,
     )
     functions = batch_cost_and_gradient, validate_model, test_model
-    backends.call_once(functions, 0, classifier.params)
+    backends.warm_up(functions, 0, classifier.params)
     return classifier.theta, *functions
 
 
@@ -136,7 +139,7 @@ def cg_optimization_mnist(
     *,
     model="best_model.pkl",
     backend="auto",
-    recorder=None,
+    monitor=None,
     checkpoint=None,
     resume=None,
     cluster=None,
@@ -158,17 +161,17 @@ def cg_optimization_mnist(
         ``best_model.pkl``.
     backend : str
         See `utils.backends.compilation_mode`. Default "auto".
-    recorder : utils.recorder.Recorder, optional
+    monitor : utils.training.monitor.Monitor, optional
         What the run reports to; the default prints the tutorial's lines only.
     checkpoint : str or path, optional
         Where the state of training, with all costs and gradients so far, is kept at
-        each iteration; see `utils.evaluations`. Default: `resume`.
+        each iteration; see `utils.training.replay`. Default: `resume`.
     resume : str or path, optional
         A checkpoint to go on from, after its last iteration. Arguments that are not
         given have the values they had in its run; only `n_epochs`, `backend`, and the
         places of files may differ. The lines that are printed are those that are left
         of that run.
-    cluster : utils.cluster.Cluster, optional
+    cluster : utils.training.cluster.Cluster, optional
         Has its workers compute cost, gradient and errors; default: this process does.
     shards : int, optional
         The runs of whole minibatches that a cluster's workers share out. The number
@@ -185,24 +188,24 @@ def cg_optimization_mnist(
         Before any data is read.
     utils.datasets.DatasetError
         See `logistic_sgd.load_data`.
-    utils.cluster.ClusterError
+    utils.training.cluster.ClusterError
         If a worker cannot do its part, or none is left.
-    utils.checkpoint_file.CheckpointError
+    utils.training.checkpoint_file.CheckpointError
         Where `resume` is no checkpoint, or that of another run.
-    utils.recorder.DivergenceError
+    utils.training.monitor.DivergenceError
         If the cost becomes NaN or infinite.
-    utils.recorder.TrainingStopped
-        If `recorder` was asked to stop.
+    utils.training.monitor.TrainingStopped
+        If `monitor` was asked to stop.
     utils.files.WriteError
         At the end, if the model or checkpoint could not be written.
     """
     check_hyperparameters(n_epochs, batch_size)
     mode = backends.compilation_mode(backend)
-    recorder = recorder or Recorder()
-    announce = recorder.say if resume is None else recorder.notice
+    monitor = monitor or Monitor()
+    announce = monitor.say if resume is None else monitor.log
 
     announce("... loading data")
-    splits = load_data(mnist_pkl_gz, dtype="uint8", notify=recorder.notice)
+    splits = load_data(mnist_pkl_gz, dtype="uint8", notify=monitor.log)
     batch_size, *n_batches = minibatch_counts(
         [len(x.get_value(borrow=True)) for x, _ in splits], batch_size
     )
@@ -226,13 +229,11 @@ def cg_optimization_mnist(
 
     announce("... building the model")
     if cluster is None:
-        recorder.notice(
-            "... compiling (slow the first time, then kept for the next run)"
-        )
+        monitor.log("... compiling (slow the first time, then kept for the next run)")
         functions = compile_functions(splits, n_in, n_out, batch_size, mode)
-        minibatches = Minibatches(*functions, *n_batches)
+        minibatches = Objective(*functions, *n_batches)
     else:
-        minibatches = cluster.minibatches(
+        minibatches = cluster.objective(
             load_data,
             compile_functions,
             dataset=mnist_pkl_gz,
@@ -243,7 +244,7 @@ def cg_optimization_mnist(
             n_batches=n_batches,
             **parts,
             backend=backend,
-            notify=recorder.notice,
+            notify=monitor.log,
         )
 
     def train_fn(theta_value):
@@ -253,8 +254,8 @@ def cg_optimization_mnist(
         for n, some_cost, some_gradient in minibatches.costs_and_gradients():
             train_loss += float(some_cost)
             gradient += some_gradient
-            recorder.minibatch(state, some_cost, n)
-        recorder.check_costs(state, "images scaled to lie between 0 and 1")
+            monitor.minibatch(state, some_cost, n)
+        monitor.check_costs(state, "images scaled to lie between 0 and 1")
         return train_loss / n_train_batches, gradient / n_train_batches
 
     # theta is seen by SciPy alone; the file holds the class with shared W and b.
@@ -265,7 +266,7 @@ def cg_optimization_mnist(
         minibatches.set_theta(theta_value)
         state.epoch += 1
         this_validation_loss = np.mean(minibatches.validation_errors())
-        recorder.say(f"validation error {this_validation_loss * 100:f} %")
+        monitor.say(f"validation error {this_validation_loss * 100:f} %")
         if state.is_new_best(this_validation_loss):
             state.test_score = np.mean(minibatches.test_errors())
             theta = minibatches.theta.get_value(borrow=True)
@@ -279,45 +280,47 @@ def cg_optimization_mnist(
                 "validation_error": float(this_validation_loss),
                 "test_error": float(state.test_score),
             }
-            recorder.write(model, model_file.dumps(best, metadata))
+            best.metadata = model_file.describe(best.W.get_value(borrow=True), metadata)
             state.best_model = best.__getstate__()
+            monitor.write(model, model_file.dumps(state.best_model))
         note = f"iteration {state.epoch}, {minibatches}"
-        recorder.validation(state, this_validation_loss, note)
+        monitor.validation(state, this_validation_loss, note)
 
     announce("... training the model")
     announce("Optimizing using scipy.optimize.fmin_cg...")
     state = TrainingState()
-    evaluations = Evaluations(record=checkpoint is not None)
-    keeper.restore(state, [minibatches.theta], evaluations=evaluations)
+    replay = Replay(record=checkpoint is not None)
+    keeper.restore(state, [minibatches.theta], replay=replay)
     if resume is not None:
-        recorder.notice(
+        monitor.log(
             f"... going on after iteration {state.epoch} from {resume}: SciPy starts "
             "again, and is given the costs and gradients that were kept"
         )
-        recorder.write(model, model_file.dumps_kept(state.best_model, model))
-    recorder.start(
+        model_file.check_replaceable(model)
+        monitor.write(model, model_file.dumps(state.best_model))
+    monitor.start(
         None, "minibatch", state, keeper, lambda: f"iteration {state.epoch + 1}"
     )
     # fmin_cg's algorithm; by this name one function may give cost and gradient.
     scipy.optimize.minimize(
-        evaluations.function(train_fn),
+        replay.function(train_fn),
         x0=np.zeros(n_in * n_out + n_out),
         jac=True,
         method="CG",
-        callback=evaluations.callback(callback),
+        callback=replay.callback(callback),
         options={"maxiter": n_epochs},
     )
-    seconds = recorder.seconds
-    recorder.close()
-    recorder.say(
+    seconds = monitor.seconds
+    monitor.close()
+    monitor.say(
         "Optimization complete with best validation score of "
         f"{state.best_validation_loss * 100:f} %, "
         f"with test performance {state.test_score * 100:f} %"
     )
     if cluster is not None:
-        recorder.notice(f"... {minibatches}")
+        monitor.log(f"... {minibatches}")
     command_line.print_run_time(__file__, seconds)
-    recorder.check_files()
+    monitor.check_files()
     return TrainingResult.of(state, seconds, model, mnist_pkl_gz)
 
 
@@ -333,7 +336,7 @@ def main(arguments=None):
                 **command_line.given(options, "shards"),
                 **command_line.training_arguments(options, dataset="mnist_pkl_gz"),
             )
-        showing.show(options, result)
+        outputs.show(options, result)
 
     return command_line.run(parser, run, arguments, floatX="float64")
 

@@ -21,7 +21,7 @@ import math
 import sys
 
 if __name__ == "__main__":  # the imports below take a second
-    from utils import startup
+    from utils.cli import startup
 
     startup.prepare("logistic_sgd.py")
 
@@ -29,18 +29,21 @@ import numpy as np
 import pytensor
 import pytensor.tensor as T
 
-from utils import backends, command_line, datasets, digit_image, model_file, showing
-from utils.checkpoint import Checkpoint
-from utils.example_order import ExampleOrder
-from utils.recorder import Recorder
-from utils.resuming import resumable
+from utils import backends, datasets, digit_image
+from utils.cli import command_line
+from utils.report import outputs
 from utils.training import (
     FixedStepsState,
     TrainingResult,
     TrainingState,
     check_hyperparameters,
     minibatch_counts,
+    model_file,
 )
+from utils.training.checkpoint import Checkpoint
+from utils.training.example_order import ExampleOrder
+from utils.training.monitor import Monitor
+from utils.training.resuming import resumable
 
 
 class LogisticRegression:
@@ -221,7 +224,7 @@ def sgd_optimization_mnist(
     *,
     model="best_model.pkl",
     backend="auto",
-    recorder=None,
+    monitor=None,
     checkpoint=None,
     resume=None,
     shuffle=None,
@@ -244,7 +247,7 @@ def sgd_optimization_mnist(
         Where the best model is saved. Default ``best_model.pkl``.
     backend : str
         See `utils.backends.compilation_mode`. Default "auto".
-    recorder : utils.recorder.Recorder, optional
+    monitor : utils.training.monitor.Monitor, optional
         What the run reports to; the default prints the tutorial's lines only.
     checkpoint : str or path, optional
         Where the state of training is kept at each validation. Default: `resume`.
@@ -254,7 +257,7 @@ def sgd_optimization_mnist(
         may differ. The lines that are printed are those that are left of that run.
     shuffle : int, optional
         Seed, at least 0, of a new random order of the training examples in each epoch;
-        see `utils.example_order`. Default: the order of the file.
+        see `utils.training.example_order`. Default: the order of the file.
     n_steps : int, optional
         Train so many minibatches: it replaces `n_epochs`, beside which it may not be
         given, and patience. Each validation's model is tested and saved, better or not,
@@ -271,22 +274,22 @@ def sgd_optimization_mnist(
         Before any data is read.
     utils.datasets.DatasetError
         See `load_data`.
-    utils.checkpoint_file.CheckpointError
+    utils.training.checkpoint_file.CheckpointError
         Where `resume` is no checkpoint, or that of another run.
-    utils.recorder.DivergenceError
+    utils.training.monitor.DivergenceError
         If the cost becomes NaN or infinite.
-    utils.recorder.TrainingStopped
-        If `recorder` was asked to stop.
+    utils.training.monitor.TrainingStopped
+        If `monitor` was asked to stop.
     utils.files.WriteError
         At the end, if the model or checkpoint could not be written.
     """
     check_hyperparameters(n_epochs, batch_size, learning_rate, shuffle, n_steps)
     mode = backends.compilation_mode(backend)
-    recorder = recorder or Recorder()
-    announce = recorder.say if resume is None else recorder.notice
+    monitor = monitor or Monitor()
+    announce = monitor.say if resume is None else monitor.log
 
     announce("... loading data")
-    splits = load_data(dataset, dtype="uint8", notify=recorder.notice)
+    splits = load_data(dataset, dtype="uint8", notify=monitor.log)
     (train_set_x, train_set_y), (valid_set_x, valid_set_y), (test_set_x, test_set_y) = (
         splits
     )
@@ -330,7 +333,7 @@ def sgd_optimization_mnist(
     # The functions take only the index of a minibatch: givens puts the slice of the
     # shared data in the place of x and y.
     minibatch = slice(index * batch_size, (index + 1) * batch_size)
-    recorder.notice("... compiling (slow the first time, then kept for the next run)")
+    monitor.log("... compiling (slow the first time, then kept for the next run)")
     test_model = pytensor.function(
         inputs=[index],
         outputs=classifier.errors(y),
@@ -361,7 +364,7 @@ def sgd_optimization_mnist(
         givens={x: scaled(train_set_x[rows]), y: train_set_y[rows]},
         mode=mode,
     )
-    backends.call_once([train_model, validate_model, test_model], 0, classifier.params)
+    backends.warm_up([train_model, validate_model, test_model], 0, classifier.params)
 
     announce("... training the model")
     state = TrainingState() if n_steps is None else FixedStepsState(n_steps=n_steps)
@@ -369,8 +372,9 @@ def sgd_optimization_mnist(
     validation_frequency = min(n_train_batches, state.patience // 2)
     keeper.restore(state, classifier.params, n_train_batches)
     if resume is not None:
-        recorder.notice(f"... going on after epoch {state.epoch} from {resume}")
-        recorder.write(model, model_file.dumps_kept(state.best_model, model))
+        monitor.log(f"... going on after epoch {state.epoch} from {resume}")
+        model_file.check_replaceable(model)
+        monitor.write(model, model_file.dumps(state.best_model))
 
     def where():
         minibatch_index = state.iter % n_train_batches
@@ -378,7 +382,7 @@ def sgd_optimization_mnist(
 
     done_looping = state.out_of_patience
     total = n_steps or n_epochs * n_train_batches
-    recorder.start(total, "minibatch", state, keeper, where)
+    monitor.start(total, "minibatch", state, keeper, where)
 
     while state.epoch < n_epochs and not done_looping:
         state.epoch += 1
@@ -388,22 +392,22 @@ def sgd_optimization_mnist(
         for minibatch_index in range(first_index, n_train_batches):
             minibatch_avg_cost = train_model(minibatch_index)
             state.iter = (state.epoch - 1) * n_train_batches + minibatch_index
-            recorder.minibatch(state, minibatch_avg_cost)
+            monitor.minibatch(state, minibatch_avg_cost)
 
             n_done = state.iter + 1
             if n_done % validation_frequency == 0 or n_done == n_steps:
-                recorder.check_costs(state, f"a learning rate below {learning_rate:g}")
+                monitor.check_costs(state, f"a learning rate below {learning_rate:g}")
                 this_validation_loss = np.mean(
                     [validate_model(i) for i in range(n_valid_batches)]
                 )
-                recorder.say(
+                monitor.say(
                     f"{where()}, validation error {this_validation_loss * 100:f} %"
                 )
                 if state.is_new_best(this_validation_loss):
                     state.test_score = np.mean(
                         [test_model(i) for i in range(n_test_batches)]
                     )
-                    recorder.say(
+                    monitor.say(
                         f"     {where()}, test error of {state.keeps} model "
                         f"{state.test_score * 100:f} %"
                     )
@@ -415,23 +419,26 @@ def sgd_optimization_mnist(
                         "validation_error": float(this_validation_loss),
                         "test_error": float(state.test_score),
                     }
-                    recorder.write(model, model_file.dumps(classifier, metadata))
+                    classifier.metadata = model_file.describe(
+                        classifier.W.get_value(borrow=True), metadata
+                    )
                     state.best_model = classifier.__getstate__()
-                recorder.validation(state, this_validation_loss)
+                    monitor.write(model, model_file.dumps(state.best_model))
+                monitor.validation(state, this_validation_loss)
 
             if state.out_of_patience:
                 done_looping = True
                 break
 
-    seconds = recorder.seconds
-    recorder.close()
-    recorder.say(
+    seconds = monitor.seconds
+    monitor.close()
+    monitor.say(
         f"Optimization complete with {state.keeps} validation score of "
         f"{state.best_validation_loss * 100:f} %,"
         f"with test performance {state.test_score * 100:f} %"
     )
     unit, count = state.length
-    recorder.say(
+    monitor.say(
         f"The code run for {count} {unit}s, with {count / seconds:f} {unit}s/sec"
     )
     command_line.print_run_time(__file__, seconds)
@@ -446,7 +453,7 @@ def sgd_optimization_mnist(
             mode=mode,
         )
         command_line.print_accuracy(state.iter + 1, 1 - float(test_all(0)), n_test)
-    recorder.check_files()
+    monitor.check_files()
     return TrainingResult.of(state, seconds, model, dataset)
 
 
@@ -473,12 +480,12 @@ def predict(model="best_model.pkl", dataset=None, images=None, *, backend="auto"
 
     Raises
     ------
-    utils.model_file.ModelFileError
+    utils.training.model_file.ModelFileError
         If the file is no model, or a model for examples of another size.
     utils.datasets.DatasetError
         See `load_data`.
     """
-    classifier = model_file.load(model)
+    classifier = model_file.load(model, LogisticRegression)
     n_in = classifier.W.get_value(borrow=True).shape[0]
     from_dataset = images is None
     if from_dataset:
@@ -526,14 +533,14 @@ def predict_digits(files, model="best_model.pkl", *, plot=None, backend="auto"):
 
     Raises
     ------
-    utils.model_file.ModelFileError
+    utils.training.model_file.ModelFileError
         If the file is no model, or one for images of another size.
     utils.digit_image.DigitImageError
         At the end, if a picture could not be read; a line for each that could not.
     utils.files.WriteError
         If a file in `plot` could not be written.
     """
-    classifier = model_file.load(model)
+    classifier = model_file.load(model, LogisticRegression)
     n_in, n_out = classifier.W.get_value(borrow=True).shape
     if n_in != digit_image.N_PIXELS:
         raise model_file.ModelFileError(
@@ -555,7 +562,7 @@ def predict_digits(files, model="best_model.pkl", *, plot=None, backend="auto"):
         shares = ", ".join(f"{i}: {p[i] * 100:.1f} %" for i in best)
         print(f"{digit.path}: {best[0]} ({shares})")
     if plot is not None:
-        digit_image.write_seen(digits, plot)
+        digit_image.write_previews(digits, plot)
     if errors:
         raise digit_image.DigitImageError("\n".join(map(str, errors)))
     return probabilities
@@ -605,7 +612,7 @@ def main(arguments=None):
                 **command_line.given(options, "learning_rate", "shuffle", "n_steps"),
                 **command_line.training_arguments(options),
             )
-            showing.show(options, result)
+            outputs.show(options, result)
 
     return command_line.run(parser, run, arguments, floatX="float32")
 

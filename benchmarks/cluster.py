@@ -24,19 +24,19 @@ import pytensor  # noqa: E402
 
 from logistic_cg import compile_functions  # noqa: E402
 from logistic_sgd import load_data  # noqa: E402
-from utils.cluster import Cluster  # noqa: E402
 from utils.training import minibatch_counts  # noqa: E402
+from utils.training.cluster import Cluster  # noqa: E402
 
 SHARDS = 2
 
 
 def ready(cluster, dataset, batch_size):
-    """A dataset on the cluster's workers, ready for evaluations."""
+    """A dataset on the cluster's workers, ready for replay."""
     splits = load_data(dataset, dtype="uint8")
     _, *n_batches = minibatch_counts(
         [len(x.get_value(borrow=True)) for x, _ in splits], batch_size
     )
-    return cluster.minibatches(
+    return cluster.objective(
         load_data,
         compile_functions,
         dataset=dataset,

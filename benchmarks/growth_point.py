@@ -81,8 +81,8 @@ def measure(point, backend):
 
     sys.path.insert(0, str(ROOT))
     from utils import backends
-    from utils.fusion.c_op import SoftmaxRegression
-    from utils.fusion.rewriting import TAG
+    from utils.backends.fusion.c_op import SoftmaxRegression
+    from utils.backends.fusion.rewriting import TAG
 
     pytensor.config.floatX = "float32"
     rng = np.random.default_rng(1)

@@ -9,8 +9,8 @@ from drawn import example
 from pytensor import config
 
 from logistic_sgd import sgd_optimization_mnist
-from utils import report
-from utils.outcome import outcome_of
+from utils.report import page as report
+from utils.report.evaluation import evaluate
 
 sync_api = pytest.importorskip(
     "playwright.sync_api", reason="needs the extra `browser`"
@@ -40,10 +40,10 @@ def browser():
 
 @pytest.fixture
 def show(browser, tmp_path):
-    """Open the report of an outcome; at the end nobody has complained."""
+    """Open the report of an evaluation; at the end nobody has complained."""
     contexts, complaints = [], []
 
-    def call(outcome, **options):
+    def call(evaluation, **options):
         context = browser.new_context(**{"viewport": DESK, **options})
         contexts.append(context)
         page = context.new_page()
@@ -52,7 +52,7 @@ def show(browser, tmp_path):
         page.on("dialog", lambda dialog: complaints.append(dialog.message))
         page.on("request", lambda request: requests.append(request.url))
         path = tmp_path / "report.html"
-        path.write_text(report.render(outcome, "python logistic_sgd.py"), "utf-8")
+        path.write_text(report.render(evaluation, "python logistic_sgd.py"), "utf-8")
         page.goto(path.as_uri())
         return page
 
@@ -67,8 +67,8 @@ def show(browser, tmp_path):
 
 @pytest.fixture(scope="module")
 def made_up():
-    outcome = example(n_in=784, n_out=10, n=100, dataset="made-up")
-    return dataclasses.replace(outcome, W=outcome.W / 20)
+    evaluation = example(n_in=784, n_out=10, n=100, dataset="made-up")
+    return dataclasses.replace(evaluation, W=evaluation.W / 20)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def trained(mnist_folder, tmp_path_factory):
     path = tmp_path_factory.mktemp("trained") / "best_model.pkl"
     with config.change_flags(floatX="float32"):
         result = sgd_optimization_mnist(n_epochs=3, dataset=mnist_folder, model=path)
-    return outcome_of(result)
+    return evaluate(result)
 
 
 def draw(page, *places):
@@ -91,10 +91,10 @@ def draw(page, *places):
     page.mouse.up()
 
 
-def sample(outcome, label):
+def sample(evaluation, label):
     """The test example behind a label's button: the first that is read rightly."""
-    read = outcome.probabilities.argmax(axis=1)
-    examples = [i for i, found in enumerate(outcome.labels) if found == label]
+    read = evaluation.probabilities.argmax(axis=1)
+    examples = [i for i, found in enumerate(evaluation.labels) if found == label]
     return next((i for i in examples if read[i] == label), examples[0])
 
 

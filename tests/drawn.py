@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 
-from utils.outcome import Outcome
+from utils.report.evaluation import Evaluation
 
 HISTORY = [
     (1, 9, 0.9, 0.5, 0.55, 1.0),
@@ -41,7 +41,7 @@ def words(figure):
 def example(n_in=12, n_out=3, n=30, **metadata):
     rng = np.random.default_rng(4)
     probabilities = rng.dirichlet(np.ones(n_out), n)
-    return Outcome(
+    return Evaluation(
         W=rng.normal(size=(n_in, n_out)),
         b=np.zeros(n_out),
         metadata={"trained_by": "minibatch SGD", **metadata},

@@ -24,7 +24,8 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
-from utils import checkpoint_file, model_file  # noqa: E402
+from logistic_sgd import LogisticRegression  # noqa: E402
+from utils.training import checkpoint_file, model_file  # noqa: E402
 
 # Their rate depends on the moment, not on the training.
 RATE = re.compile(r"with [0-9.]+ (epochs|steps)/sec")
@@ -57,7 +58,7 @@ def lines_of(output):
 
 def parameters(folder):
     """The bytes of `W` and `b` in the folder's model."""
-    model = model_file.load(folder / "best_model.pkl")
+    model = model_file.load(folder / "best_model.pkl", LogisticRegression)
     return [param.get_value().tobytes() for param in model.params]
 
 
@@ -91,7 +92,7 @@ def trial(script, arguments, unbroken, expected, epoch_seconds, rng):
         check(first == unbroken[: len(first)], f"{where}: other lines than unbroken")
         checkpoint_file.read(folder / "run.ckpt")
         if (folder / "best_model.pkl").exists():
-            model_file.load(folder / "best_model.pkl")
+            model_file.load(folder / "best_model.pkl", LogisticRegression)
         rest, _ = finish(start(script, folder, "--resume", "run.ckpt"))
         check(rest == unbroken[-len(rest) :], f"{where}: resumed with other lines")
         check(len(first) + len(rest) >= len(unbroken), f"{where}: lines are missing")

@@ -26,11 +26,12 @@ from small_files import (
     pickle_bytes,
 )
 
-from utils import checkpoint_file, model_file
-from utils.checkpoint_file import CheckpointError
-from utils.datasets import DatasetError, errors, streams
+from logistic_sgd import LogisticRegression
+from utils.datasets import DatasetError, reading, streams
 from utils.datasets import load as load_dataset
-from utils.model_file import ModelFileError
+from utils.training import checkpoint_file, model_file
+from utils.training.checkpoint_file import CheckpointError
+from utils.training.model_file import ModelFileError
 
 
 def check_splits(splits, raw):
@@ -94,7 +95,7 @@ def write_idx(folder, raw, index=0, suffix=""):
 
 def inflate(path):
     """All that `open_stream` gives, its failures made errors as the readers do it."""
-    with errors.reading(path):
+    with reading.reading(path):
         stream, size = streams.open_stream(path)
         with stream:
             return stream.read(size + 1)
@@ -152,7 +153,12 @@ class Reader:
 
 
 def _model(wrap=bytes):
-    return written("m.pkl", wrap), model_file.load, ModelFileError, check_model
+    return (
+        written("m.pkl", wrap),
+        partial(model_file.load, cls=LogisticRegression),
+        ModelFileError,
+        check_model,
+    )
 
 
 def _checkpoint(wrap=bytes):

@@ -12,7 +12,7 @@ import pytensor
 import pytensor.tensor as T
 
 from logistic_sgd import LogisticRegression
-from utils import checkpoint_file, model_file
+from utils.training import checkpoint_file, model_file
 
 X = np.arange(12, dtype=np.uint8).reshape(6, 1, 2) * 20
 Y = np.array([0, 1, 2, 0, 1, 2], np.uint8)
@@ -80,7 +80,9 @@ def model_bytes():
     with pytensor.config.change_flags(floatX="float32"):
         model = LogisticRegression(T.matrix("x"), 2, 3)
     model.W.set_value(WEIGHTS["W"])
-    return model_file.dumps(model, WEIGHTS["metadata"])
+    W = model.W.get_value()
+    model.metadata = model_file.describe(W, WEIGHTS["metadata"])
+    return model_file.dumps(model.__getstate__())
 
 
 def checkpoint_content():

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hostile_pickles import HOSTILE
 
-from utils import array_pickle
-from utils.array_pickle import ArrayPickleError
+from utils.files import array_pickle
+from utils.files.array_pickle import ArrayPickleError
 
 ARRAYS = {
     "float32": np.linspace(0, 1, 6, dtype=np.float32).reshape(2, 3),

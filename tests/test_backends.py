@@ -10,8 +10,13 @@ from pytensor.compile.mode import Mode
 from pytensor.link.numba.linker import NumbaLinker
 from pytensor.link.vm import VMLinker
 
-from utils import c_compiler
-from utils.backends import BackendError, OneModuleLinker, call_once, compilation_mode
+from utils.backends import (
+    BackendError,
+    OneModuleLinker,
+    c_compiler,
+    compilation_mode,
+    warm_up,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -108,7 +113,7 @@ def test_pytorch_is_refused_with_the_reason():
 
 
 def test_jax_missing_says_what_to_install(monkeypatch):
-    monkeypatch.delitem(sys.modules, "utils.jax_backend", raising=False)
+    monkeypatch.delitem(sys.modules, "utils.backends.jax_backend", raising=False)
     monkeypatch.setitem(sys.modules, "jax", None)
     with pytest.raises(BackendError, match=r"pip install -e '\.\[jax\]'"):
         compilation_mode("jax")
@@ -123,6 +128,6 @@ def test_call_once_leaves_parameters_as_they_were():
         calls.append(i)
         return step()
 
-    call_once([counted], 0, [w])
+    warm_up([counted], 0, [w])
     assert calls == [0]
     np.testing.assert_array_equal(w.get_value(), [1.0, 2.0])

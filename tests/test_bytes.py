@@ -9,10 +9,10 @@ from pytensor.compile.mode import Mode
 from pytensor.gradient import NullTypeGradError
 
 import logistic_sgd
-from utils import c_compiler, datasets
-from utils.backends import BackendError, compilation_mode
-from utils.fusion import softmax_regression_errors, softmax_regression_loss
-from utils.fusion.c_op import SoftmaxRegression
+from utils import datasets
+from utils.backends import BackendError, c_compiler, compilation_mode
+from utils.backends.fusion import softmax_regression_errors, softmax_regression_loss
+from utils.backends.fusion.c_op import SoftmaxRegression
 
 each_precision = pytest.mark.parametrize("dtype", ["float32", "float64"])
 

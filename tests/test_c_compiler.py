@@ -5,7 +5,7 @@ import json
 import pytensor
 import pytest
 
-from utils import c_compiler
+from utils.backends import c_compiler
 
 
 @pytest.fixture(autouse=True)

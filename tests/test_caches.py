@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from conftest import REPOSITORY
 
-from utils import backends, c_compiler, compile_cache
+from utils import backends
+from utils.backends import c_compiler, compile_cache
 
 needs_compiler = pytest.mark.skipif(
     bool(c_compiler.find().error), reason="needs a C++ compiler"

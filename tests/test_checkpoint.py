@@ -13,20 +13,20 @@ import pytest
 import logistic_cg
 import logistic_sgd
 from logistic_cg import cg_optimization_mnist
-from logistic_sgd import sgd_optimization_mnist
-from utils import c_compiler, checkpoint_file, model_file
-from utils.checkpoint_file import CheckpointError
+from logistic_sgd import LogisticRegression, sgd_optimization_mnist
+from utils.backends import c_compiler
 from utils.files import WriteError
-from utils.model_file import ModelFileError
-from utils.recorder import Recorder
-from utils.training import TrainingState
+from utils.training import TrainingState, checkpoint_file, model_file
+from utils.training.checkpoint_file import CheckpointError
+from utils.training.model_file import ModelFileError
+from utils.training.monitor import Monitor
 
 
 class CutOff(Exception):
     """As a kill would, it leaves nothing but the files."""
 
 
-class Killer(Recorder):
+class Killer(Monitor):
     """Ends the run at a minibatch, and counts them."""
 
     def __init__(self, at=None):
@@ -73,7 +73,7 @@ def resume(name, path="run.ckpt", **arguments):
 
 def saved(path):
     """The bytes of a model's W and b, and its metadata."""
-    model = model_file.load(path)
+    model = model_file.load(path, LogisticRegression)
     return [param.get_value().tobytes() for param in model.params], model.metadata
 
 
@@ -85,7 +85,7 @@ def output(capsys):
 
 def cut_off(train, at, **arguments):
     with pytest.raises(CutOff):
-        train(checkpoint="run.ckpt", recorder=Killer(at), **arguments)
+        train(checkpoint="run.ckpt", monitor=Killer(at), **arguments)
 
 
 @pytest.mark.parametrize("floatX", ["float32", "float64"])
@@ -267,11 +267,11 @@ def test_conjugate_gradient_computes_nothing_twice(tiny_npz, tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     train = functools.partial(train_cg, tiny_npz)
     whole = Killer()
-    train(recorder=whole)
+    train(monitor=whole)
     cut_off(train, MIDDLE)
     kept = len(checkpoint_file.read("run.ckpt")["evaluations"]["costs"])
     rest = Killer()
-    resume("cg", recorder=rest)
+    resume("cg", monitor=rest)
     assert kept > 0
     assert rest.count == whole.count - 10 * kept
 
@@ -364,7 +364,7 @@ def test_hostile_file_runs_nothing(inside, tmp_path):
         ("params", []),
         ("best_model", {"W": np.zeros((2, 2)), "b": np.zeros(2), "metadata": {}}),
         ("best_model", {}),
-        ("arguments", {"recorder": "x"}),
+        ("arguments", {"monitor": "x"}),
         ("arguments", {"learning_rate": "fast"}),
         ("arguments", {"model": "a\0b"}),
         ("arguments", {"model": "\ud800"}),
@@ -392,7 +392,7 @@ def test_evaluations_out_of_shape_are_refused(tiny_npz, tmp_path, monkeypatch):
         sound | {"gradients": sound["gradients"][:, :-1]},
         sound | {"digests": sound["digests"][:, :-1]},
     ):
-        changed("run.ckpt", lambda content, w=wrong: content.update(evaluations=w))
+        changed("run.ckpt", lambda content, w=wrong: content.update(replay=w))
         with pytest.raises(CheckpointError, match="run.ckpt: expected"):
             resume("cg")
 

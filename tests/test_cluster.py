@@ -7,12 +7,11 @@ import reference
 
 import logistic_cg
 from logistic_sgd import load_data
-from utils import checkpoint_file
-from utils.cluster import Cluster, ClusterError
-from utils.cluster.fingerprint import fingerprint
-from utils.cluster.shards import runs, sharding
-from utils.recorder import DivergenceError
-from utils.training import HyperparameterError
+from utils.training import HyperparameterError, checkpoint_file
+from utils.training.cluster import Cluster, ClusterError
+from utils.training.cluster.fingerprint import fingerprint
+from utils.training.cluster.shards import runs, sharding
+from utils.training.monitor import DivergenceError
 
 pytest.importorskip("distributed", reason="needs the extra `cluster`")
 
@@ -41,7 +40,7 @@ def test_runs_are_whole_contiguous_and_nearly_equal(n):
 
 def ready(cluster, dataset, shards):
     """The tiny dataset's ten minibatches of ten on the workers."""
-    return cluster.minibatches(
+    return cluster.objective(
         load_data,
         logistic_cg.compile_functions,
         dataset=dataset,

@@ -9,10 +9,10 @@ matplotlib = pytest.importorskip("matplotlib", reason="needs the extra `plot`")
 
 from drawn import HISTORY, colour_at, example, pixels, words  # noqa: E402
 
-from utils import figures  # noqa: E402
 from utils.datasets import load  # noqa: E402
 from utils.files import WriteError  # noqa: E402
-from utils.outcome import outcome_of  # noqa: E402
+from utils.report import figures  # noqa: E402
+from utils.report.evaluation import evaluate  # noqa: E402
 
 NAMES = "weights", "learning_curve", "confusion", "mistakes"
 
@@ -142,8 +142,8 @@ def test_pictures_of_mnist(mnist_folder, tmp_path):
 
     model = tmp_path / "best_model.pkl"
     result = sgd_optimization_mnist(dataset=mnist_folder, model=model)
-    outcome = outcome_of(result)
-    drawn = figures.draw(outcome)
+    evaluation = evaluate(result)
+    drawn = figures.draw(evaluation)
     # Ink in the middle speaks against a zero and for a one.
     weights = drawn["weights"]
     red, green, blue = colour_at(weights, weights.axes[0], 14, 14)
@@ -155,7 +155,7 @@ def test_pictures_of_mnist(mnist_folder, tmp_path):
     assert "a test error of 7.489583 %" in shown
     assert "the first 9,600 examples" in shown
     x, y = load(mnist_folder)[2]
-    wrong = np.argmax(x @ outcome.W.astype("float64") + outcome.b, axis=1) != y
+    wrong = np.argmax(x @ evaluation.W.astype("float64") + evaluation.b, axis=1) != y
     assert f"Of the 400 that are left out, {wrong[9600:].sum()} are wrong" in shown
     assert "epoch 73 (dashed), validation error 7.50 %" in words(
         drawn["learning_curve"]

@@ -10,15 +10,15 @@ pytest.importorskip("matplotlib", reason="needs the extra `plot`")
 
 from drawn import example, words  # noqa: E402
 
-from utils import figures  # noqa: E402
+from utils.report import figures  # noqa: E402
 
 
 def test_confusion_counts_every_example():
-    outcome = example(n=1000)
-    predictions = outcome.probabilities.argmax(axis=1).tolist()
-    labels = outcome.labels.tolist()
+    evaluation = example(n=1000)
+    predictions = evaluation.probabilities.argmax(axis=1).tolist()
+    labels = evaluation.labels.tolist()
     counts = collections.Counter(zip(labels, predictions, strict=True))
-    figure = figures.confusion(outcome.labels, outcome.probabilities)
+    figure = figures.confusion(evaluation.labels, evaluation.probabilities)
     cells = {text.get_position(): text.get_text() for text in figure.axes[0].texts}
     assert len(cells) == len(counts) == 9
     for (label, prediction), count in counts.items():
@@ -31,10 +31,13 @@ def test_confusion_counts_every_example():
 
 
 def test_confusion_of_predictions_is_that_of_their_probabilities():
-    outcome = example()
+    evaluation = example()
     of_both = [
-        figures.confusion(outcome.labels, answers)
-        for answers in (outcome.probabilities, outcome.probabilities.argmax(axis=1))
+        figures.confusion(evaluation.labels, answers)
+        for answers in (
+            evaluation.probabilities,
+            evaluation.probabilities.argmax(axis=1),
+        )
     ]
     assert words(of_both[0]) == words(of_both[1])
 
@@ -62,31 +65,33 @@ def test_confusion_of_a_class_without_examples():
 
 @pytest.mark.parametrize("n_out, cell", [(30, r"\d+"), (50, None)])
 def test_confusion_of_many_classes(n_out, cell):
-    outcome = example(n_out=n_out, n=500)
-    texts = figures.confusion(outcome.labels, outcome.probabilities).axes[0].texts
+    evaluation = example(n_out=n_out, n=500)
+    texts = figures.confusion(evaluation.labels, evaluation.probabilities).axes[0].texts
     assert bool(texts) == bool(cell)
     assert all(re.fullmatch(cell, text.get_text()) for text in texts)
 
 
 def test_mistakes_are_the_most_confident_ones_in_order():
-    outcome = example(n=200)
-    predictions = outcome.probabilities.argmax(axis=1)
+    evaluation = example(n=200)
+    predictions = evaluation.probabilities.argmax(axis=1)
     wrong = [
-        (outcome.probabilities[i].max(), i)
+        (evaluation.probabilities[i].max(), i)
         for i in range(200)
-        if predictions[i] != outcome.labels[i]
+        if predictions[i] != evaluation.labels[i]
     ]
-    figure = figures.mistakes(outcome.images, outcome.labels, outcome.probabilities)
+    figure = figures.mistakes(
+        evaluation.images, evaluation.labels, evaluation.probabilities
+    )
     assert len(figure.axes) == 15
     assert f"The 15 most confident of {len(wrong)} wrong answers" in words(figure)
     best_first = sorted(wrong, reverse=True)
     for panel, (probability, i) in zip(figure.axes, best_first, strict=False):
         assert panel.get_title() == (
-            f"label {outcome.labels[i]}, predicted {predictions[i]}\n"
+            f"label {evaluation.labels[i]}, predicted {predictions[i]}\n"
             f"with {probability * 100:.1f} %"
         )
         drawn = np.ravel(panel.images[0].get_array())
-        np.testing.assert_array_equal(drawn, outcome.images[i])
+        np.testing.assert_array_equal(drawn, evaluation.images[i])
 
 
 @pytest.mark.parametrize(

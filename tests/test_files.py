@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY
 
-from utils import files
-from utils.files import WriteError, write_whole
+from utils.files import WriteError, atomic, write_atomic
 
 
 @pytest.fixture
@@ -29,7 +28,7 @@ def assert_untouched(path):
 def test_new_and_replaced(tmp_path):
     path = tmp_path / "file"
     for data in (b"first", b"", b"x" * 10**6):
-        write_whole(path, data)
+        write_atomic(path, data)
         assert path.read_bytes() == data
     assert list(tmp_path.iterdir()) == [path]
 
@@ -37,7 +36,7 @@ def test_new_and_replaced(tmp_path):
 def test_relative_name_and_a_long_one(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("file", "ä" * 120):
-        write_whole(name, b"new")
+        write_atomic(name, b"new")
         assert Path(name).read_bytes() == b"new"
 
 
@@ -45,7 +44,7 @@ def test_relative_name_and_a_long_one(tmp_path, monkeypatch):
 def test_permissions_are_those_of_the_umask(umask, mode, tmp_path):
     before = os.umask(umask)
     try:
-        write_whole(tmp_path / "file", b"new")
+        write_atomic(tmp_path / "file", b"new")
     finally:
         os.umask(before)
     assert (tmp_path / "file").stat().st_mode & 0o777 == mode
@@ -54,7 +53,7 @@ def test_permissions_are_those_of_the_umask(umask, mode, tmp_path):
 def test_symbolic_link_is_followed(old, tmp_path):
     link = tmp_path / "link"
     link.symlink_to(old)
-    write_whole(link, b"new")
+    write_atomic(link, b"new")
     assert link.is_symlink()
     assert old.read_bytes() == b"new"
 
@@ -72,9 +71,9 @@ def test_reaches_the_disk_before_and_after_it_gets_its_name(old, monkeypatch):
         events.append("renamed")
         replace(source, target)
 
-    monkeypatch.setattr(files.os, "fsync", spying_fsync)
-    monkeypatch.setattr(files.os, "replace", spying_replace)
-    write_whole(old, b"new")
+    monkeypatch.setattr(atomic.os, "fsync", spying_fsync)
+    monkeypatch.setattr(atomic.os, "replace", spying_replace)
+    write_atomic(old, b"new")
     if Path("/proc/self/fd").exists():
         assert events == ["file synced", "renamed", "folder synced"]
     assert old.read_bytes() == b"new"
@@ -94,9 +93,9 @@ def test_failure_leaves_the_old_file(old, monkeypatch, moment, failure, advice):
     def fail(*arguments):
         raise failure
 
-    monkeypatch.setattr(files.os, moment, fail)
+    monkeypatch.setattr(atomic.os, moment, fail)
     with pytest.raises(WriteError, match=advice) as caught:
-        write_whole(old, b"new")
+        write_atomic(old, b"new")
     assert str(caught.value).startswith(f"{old}: cannot be written (")
     assert caught.value.errno == failure.errno
     monkeypatch.undo()
@@ -108,9 +107,9 @@ def test_interrupt_leaves_the_old_file(old, monkeypatch, moment):
     def interrupt(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(files.os, moment, interrupt)
+    monkeypatch.setattr(atomic.os, moment, interrupt)
     with pytest.raises(KeyboardInterrupt):
-        write_whole(old, b"new")
+        write_atomic(old, b"new")
     monkeypatch.undo()
     assert_untouched(old)
 
@@ -119,18 +118,18 @@ def test_name_of_a_folder(tmp_path):
     (tmp_path / "folder").mkdir()
     for path in (tmp_path / "folder", tmp_path, "."):
         with pytest.raises(WriteError, match="which is a folder"):
-            write_whole(path, b"new")
+            write_atomic(path, b"new")
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
 def test_missing_folder(tmp_path):
     with pytest.raises(WriteError, match="No such file .*create the folder"):
-        write_whole(tmp_path / "missing" / "file", b"new")
+        write_atomic(tmp_path / "missing" / "file", b"new")
 
 
 def test_file_in_the_place_of_a_folder(old):
     with pytest.raises(WriteError, match="in a folder that exists"):
-        write_whole(old / "file", b"new")
+        write_atomic(old / "file", b"new")
     assert_untouched(old)
 
 
@@ -138,7 +137,7 @@ def test_file_in_the_place_of_a_folder(old):
 @pytest.mark.parametrize("device", ["/dev/full", "/dev/null"])
 def test_device_is_not_replaced(device):
     with pytest.raises(WriteError, match="which is no regular file"):
-        write_whole(device, b"new")
+        write_atomic(device, b"new")
     assert Path(device).is_char_device()
 
 
@@ -151,7 +150,7 @@ def test_folder_without_permission(old):
         os.seteuid(65534)
     try:
         with pytest.raises(WriteError, match="Permission denied"):
-            write_whole(old, b"new")
+            write_atomic(old, b"new")
     finally:
         if root:
             os.seteuid(0)
@@ -163,11 +162,11 @@ def test_folder_without_permission(old):
 def test_file_larger_than_may_be(old):
     program = (
         "import resource, sys\n"
-        "from utils.files import write_whole\n"
+        "from utils.files import write_atomic\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"
-        "write_whole(sys.argv[1], bytes(5000))\n"
-        "write_whole(sys.argv[1], b'old')\n"
-        "write_whole(sys.argv[1], bytes(5001))\n"
+        "write_atomic(sys.argv[1], bytes(5000))\n"
+        "write_atomic(sys.argv[1], b'old')\n"
+        "write_atomic(sys.argv[1], bytes(5001))\n"
     )
     run = subprocess.run(
         [sys.executable, "-c", program, old],
@@ -183,11 +182,11 @@ def test_file_larger_than_may_be(old):
 def test_two_writers_never_mix(tmp_path):
     path = tmp_path / "file"
     contents = [bytes([n]) * 100_000 for n in (1, 2)]
-    write_whole(path, contents[0])
+    write_atomic(path, contents[0])
 
     def write(content):
         for _ in range(40):
-            write_whole(path, content)
+            write_atomic(path, content)
 
     threads = [threading.Thread(target=write, args=[content]) for content in contents]
     for thread in threads:

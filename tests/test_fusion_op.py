@@ -18,10 +18,9 @@ from pytensor.gradient import DisconnectedInputError, NullTypeGradError, verify_
 from scipy.optimize import check_grad
 from scipy.special import softmax
 
-from utils import c_compiler
-from utils.backends import compilation_mode
-from utils.fusion import softmax_regression_errors, softmax_regression_loss
-from utils.fusion.c_op import LABELS, SoftmaxRegression
+from utils.backends import c_compiler, compilation_mode
+from utils.backends.fusion import softmax_regression_errors, softmax_regression_loss
+from utils.backends.fusion.c_op import LABELS, SoftmaxRegression
 
 LINKERS = ["c", "cvm", "py"]
 NUMBA_TOO = [*LINKERS, "numba"]  # compiles for seconds: for what its code does itself

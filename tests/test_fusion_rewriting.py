@@ -17,12 +17,12 @@ from test_fusion_op import TOLERANCES, assert_close, mode_of, problem
 
 import logistic_cg
 import logistic_sgd
-from utils.fusion.op import (
+from utils.backends.fusion.op import (
     SoftmaxRegressionErrors,
     SoftmaxRegressionLoss,
     softmax_regression_loss,
 )
-from utils.fusion.patterns import MOST_WEIGHTS
+from utils.backends.fusion.patterns import MOST_WEIGHTS
 
 N, N_IN, N_OUT = 61, 7, 5
 
@@ -55,7 +55,7 @@ def rewrites_that_fail_raise():
 def fused_operations(function):
     """The types of this project's operations in a compiled function."""
     ops = [type(node.op) for node in function.maker.fgraph.toposort()]
-    return [op for op in ops if op.__module__.startswith("utils.fusion")]
+    return [op for op in ops if op.__module__.startswith("utils.backends.fusion")]
 
 
 def model(dtype="float64", module=logistic_sgd, x=None, label_dtype="int32"):

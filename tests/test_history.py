@@ -11,9 +11,9 @@ from pytensor import config
 
 import logistic_cg
 import logistic_sgd
-from utils import history
-from utils.recorder import Recorder
-from utils.showing import history_kept
+from utils.report import history
+from utils.report.outputs import history_kept
+from utils.training.monitor import Monitor
 
 SCRIPTS = {"sgd": logistic_sgd, "cg": logistic_cg}
 ROWS = [
@@ -91,7 +91,7 @@ def test_script_writes_what_it_printed(main, tmp_path, capsys):
 def test_run_that_ends_early_leaves_its_history(
     main, tmp_path, monkeypatch, capsys, ending, status
 ):
-    minibatch, epochs = Recorder.minibatch, []
+    minibatch, epochs = Monitor.minibatch, []
 
     def ends_in_the_third_epoch(self, state, cost, count=1):
         epochs.append(len(state.history))
@@ -99,7 +99,7 @@ def test_run_that_ends_early_leaves_its_history(
             self.request_stop(signal.SIGINT)
         minibatch(self, state, math.nan if epochs[-1] == 2 else cost)
 
-    monkeypatch.setattr(Recorder, "minibatch", ends_in_the_third_epoch)
+    monkeypatch.setattr(Monitor, "minibatch", ends_in_the_third_epoch)
     assert main("--n-epochs", "9", "--history", "h.csv") == status
     assert [row[0] for row in rows_of(tmp_path / "h.csv")] == [1, 2]
     assert "Traceback" not in capsys.readouterr().err
@@ -134,9 +134,9 @@ def test_place_that_cannot_be_is_told_before_training(
 
 def test_failed_write_hides_no_error_of_the_run(tmp_path, capsys):
     class Options:
-        plot, history, recorder = None, str(tmp_path / "gone" / "h.csv"), Recorder()
+        plot, history, monitor = None, str(tmp_path / "gone" / "h.csv"), Monitor()
 
-    Options.recorder.history = []
+    Options.monitor.history = []
     with pytest.raises(ZeroDivisionError), history_kept(Options):
         raise ZeroDivisionError
     assert "h.csv: cannot be written" in capsys.readouterr().err

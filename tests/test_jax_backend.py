@@ -12,8 +12,11 @@ from pytensor.tensor.special import softmax
 
 jax = pytest.importorskip("jax", reason="the JAX backend needs the extra `jax`")
 
-from utils import jax_backend  # noqa: E402
-from utils.backends import BackendError, call_once  # noqa: E402
+from utils.backends import (  # noqa: E402
+    BackendError,
+    jax_backend,  # noqa: E402
+    warm_up,
+)
 
 N_ROWS, N_IN, N_OUT, BATCH = 53, 7, 4, 10
 LEARNING_RATE = 0.13
@@ -190,7 +193,7 @@ def test_minibatch_outside_the_data_is_an_index_error(lesson, index):
 
 def test_one_call_compiles_and_changes_nothing(lesson, caplog):
     with caplog.at_level(logging.WARNING), jax.log_compiles():
-        call_once([lesson.train], 0, [lesson.W, lesson.b])
+        warm_up([lesson.train], 0, [lesson.W, lesson.b])
         assert "typed" in caplog.text
         caplog.clear()
         assert not lesson.W.get_value().any()

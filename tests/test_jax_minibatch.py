@@ -11,8 +11,8 @@ from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 
 pytest.importorskip("jax", reason="the JAX backend needs the extra `jax`")
 
-from utils.jax_backend import jax_mode  # noqa: E402
-from utils.jax_backend.minibatch import Minibatch  # noqa: E402
+from utils.backends.jax_backend import jax_mode  # noqa: E402
+from utils.backends.jax_backend.minibatch import Minibatch  # noqa: E402
 
 
 def minibatches_in(expression, inputs):

@@ -8,20 +8,19 @@ import sys
 import pytest
 from conftest import REPOSITORY
 
-from utils import files
-from utils.files import write_whole
+from utils.files import atomic, write_atomic
 
 WRITER = """
 import os, sys
-from utils import files
+from utils.files import atomic
 
 def stop(*arguments):
     print("written", flush=True)
     sys.stdin.read()
     os._exit(9)
 
-files.os.replace = stop
-files.write_whole(sys.argv[1], b"of the dead")
+atomic.os.replace = stop
+files.write_atomic(sys.argv[1], b"of the dead")
 """
 
 
@@ -52,7 +51,7 @@ def temporaries(path):
     return [found for found in path.parent.iterdir() if found != path]
 
 
-needs_locks = pytest.mark.skipif(files.fcntl is None, reason="needs flock")
+needs_locks = pytest.mark.skipif(atomic.fcntl is None, reason="needs flock")
 
 
 @needs_locks
@@ -61,7 +60,7 @@ def test_temporary_file_of_a_killed_run_is_swept(old, halted):
     halted.kill()
     halted.wait()
     assert len(temporaries(old)) == 1
-    write_whole(old, b"new")
+    write_atomic(old, b"new")
     assert temporaries(old) == []
 
 
@@ -70,7 +69,7 @@ def test_temporary_file_of_a_living_run_is_not_swept(old, halted):
     """However old it looks: the run may have been suspended."""
     (temporary,) = temporaries(old)
     os.utime(temporary, (0, 0))
-    write_whole(old, b"new")
+    write_atomic(old, b"new")
     assert temporaries(old) == [temporary]
     assert temporary.read_bytes() == b"of the dead"
 
@@ -85,14 +84,14 @@ def test_sweeping_takes_nothing_else(old):
     folder, link = old.with_name(".file.00000000"), old.with_name(".file.00000001")
     folder.mkdir()
     link.symlink_to(other[0])
-    write_whole(old, b"new")
+    write_atomic(old, b"new")
     assert sorted(temporaries(old)) == sorted([*other, folder, link])
 
 
 @needs_locks
 def test_temporary_file_that_is_swept_before_it_is_locked(old, monkeypatch):
     """By a writer that comes between the two; the next name is taken."""
-    flock, seen = files.fcntl.flock, []
+    flock, seen = atomic.fcntl.flock, []
 
     def late(handle, flags):
         if not seen:
@@ -100,8 +99,8 @@ def test_temporary_file_that_is_swept_before_it_is_locked(old, monkeypatch):
             seen[0].unlink()
         flock(handle, flags)
 
-    monkeypatch.setattr(files.fcntl, "flock", late)
-    write_whole(old, b"new")
+    monkeypatch.setattr(atomic.fcntl, "flock", late)
+    write_atomic(old, b"new")
     assert len(seen) == 1 and old.read_bytes() == b"new"
     assert temporaries(old) == []
 
@@ -115,16 +114,16 @@ def test_file_system_without_locks(old, monkeypatch):
 
     leftover = old.with_name(".file.01234567")
     leftover.write_bytes(b"")
-    monkeypatch.setattr(files.fcntl, "flock", refuse)
-    write_whole(old, b"new")
+    monkeypatch.setattr(atomic.fcntl, "flock", refuse)
+    write_atomic(old, b"new")
     assert old.read_bytes() == b"new" and temporaries(old) == [leftover]
 
 
 @needs_locks
 def test_two_processes_that_write_and_sweep_at_once(old):
     program = (
-        "import sys; from utils.files import write_whole\n"
-        "for n in range(200): write_whole(sys.argv[1], sys.argv[2].encode() * 10_000)"
+        "import sys; from utils.files import write_atomic\n"
+        "for n in range(200): write_atomic(sys.argv[1], sys.argv[2].encode() * 10_000)"
     )
     writers = [
         subprocess.Popen(

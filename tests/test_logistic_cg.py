@@ -134,17 +134,17 @@ def test_cost_and_gradient_are_one_call(tiny_npz, tmp_path, monkeypatch):
         evaluations.append((result.nfev, result.njev))
         return result
 
-    class Counter(logistic_cg.Recorder):
+    class Counter(logistic_cg.Monitor):
         calls = 0
 
         def minibatch(self, state, cost, count=1):
             self.calls += 1
 
     monkeypatch.setattr(logistic_cg.scipy.optimize, "minimize", counting)
-    recorder = Counter()
+    monitor = Counter()
     cg_optimization_mnist(
-        3, tiny_npz, batch_size=10, model=tmp_path / "m.pkl", recorder=recorder
+        3, tiny_npz, batch_size=10, model=tmp_path / "m.pkl", monitor=monitor
     )
     (nfev, njev), *_ = evaluations
     assert nfev == njev
-    assert recorder.calls == nfev * 10
+    assert monitor.calls == nfev * 10

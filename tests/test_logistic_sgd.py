@@ -14,8 +14,8 @@ from scipy.special import softmax
 import logistic_sgd
 from logistic_sgd import LogisticRegression, load_data, predict, sgd_optimization_mnist
 from utils.backends import compilation_mode
-from utils.model_file import ModelFileError
 from utils.training import HyperparameterError, TrainingState
+from utils.training.model_file import ModelFileError
 
 
 @pytest.fixture

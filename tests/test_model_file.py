@@ -13,8 +13,9 @@ from conftest import REPOSITORY
 
 import logistic_sgd
 from logistic_sgd import LogisticRegression
-from utils import files, model_file
-from utils.model_file import ModelFileError
+from utils.files import atomic
+from utils.training import model_file
+from utils.training.model_file import ModelFileError
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def saved(classifier, tmp_path):
 
 
 def test_load_gives_back_parameters_and_metadata(saved):
-    loaded = model_file.load(saved)
+    loaded = model_file.load(saved, LogisticRegression)
     assert type(loaded) is LogisticRegression
     np.testing.assert_array_equal(loaded.W.get_value(), np.arange(12).reshape(4, 3))
     np.testing.assert_array_equal(loaded.b.get_value(), [1, 2, 3])
@@ -96,7 +97,7 @@ def test_saved_from_a_second_definition_of_the_class(tmp_path):
         "assert LogisticRegression.__module__ == '__main__'\n"
         "model = LogisticRegression(T.matrix('x'), 2, 2)\n"
         "model_file.save(model, sys.argv[2], {})\n"
-        "print(model_file.load(sys.argv[2]).W.get_value())\n"
+        "print(model_file.load(sys.argv[2], LogisticRegression).W.get_value())\n"
     )
     run = subprocess.run(
         [sys.executable, "-c", program, logistic_sgd.__file__, str(path)],
@@ -120,7 +121,7 @@ def test_save_that_fails_keeps_the_old_file(classifier, saved, monkeypatch):
     def full_disk(handle):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.os, "fsync", full_disk)
+    monkeypatch.setattr(atomic.os, "fsync", full_disk)
     with pytest.raises(OSError, match="No space"):
         model_file.save(classifier, saved, {})
     assert saved.read_bytes() == before
@@ -129,7 +130,7 @@ def test_save_that_fails_keeps_the_old_file(classifier, saved, monkeypatch):
 
 def test_load_missing_file_says_what_to_do(tmp_path):
     with pytest.raises(ModelFileError, match="cannot be read .*python logistic_sgd.py"):
-        model_file.load(tmp_path / "missing.pkl")
+        model_file.load(tmp_path / "missing.pkl", LogisticRegression)
 
 
 def test_load_refuses_other_globals_by_name(tmp_path):
@@ -144,7 +145,7 @@ def test_load_refuses_other_globals_by_name(tmp_path):
     path = tmp_path / "hostile.pkl"
     path.write_bytes(pickle.dumps(Hostile()))
     with pytest.raises(ModelFileError, match="mkdir"):
-        model_file.load(path)
+        model_file.load(path, LogisticRegression)
     assert not marker.exists()
 
 
@@ -153,14 +154,14 @@ def test_load_truncated_anywhere(saved):
     for length in range(len(data)):
         saved.write_bytes(data[:length])
         with pytest.raises(ModelFileError):
-            model_file.load(saved)
+            model_file.load(saved, LogisticRegression)
 
 
 def test_load_a_pickle_that_is_no_model(tmp_path):
     path = tmp_path / "other.pkl"
     path.write_bytes(pickle.dumps({"W": 1}))
     with pytest.raises(ModelFileError, match="expected a saved LogisticRegression"):
-        model_file.load(path)
+        model_file.load(path, LogisticRegression)
 
 
 GOOD_W, GOOD_b = np.zeros((4, 3), "float32"), np.zeros(3, "float32")
@@ -184,4 +185,4 @@ def test_load_checks_the_parameters(tmp_path, monkeypatch, state, found):
         patch.setattr(LogisticRegression, "__getstate__", lambda self: state)
         path.write_bytes(pickle.dumps(model, protocol=4))
     with pytest.raises(ModelFileError, match=found):
-        model_file.load(path)
+        model_file.load(path, LogisticRegression)

@@ -10,10 +10,16 @@ from scipy.special import softmax
 from test_scripts import SGD, run
 
 import logistic_sgd
-from logistic_sgd import predict, predict_digits, sgd_optimization_mnist
-from utils import datasets, digit_image, model_file
+from logistic_sgd import (
+    LogisticRegression,
+    predict,
+    predict_digits,
+    sgd_optimization_mnist,
+)
+from utils import datasets, digit_image
 from utils.digit_image import DigitImageError
-from utils.model_file import ModelFileError
+from utils.training import model_file
+from utils.training.model_file import ModelFileError
 
 __all__ = ["run"]
 
@@ -78,7 +84,10 @@ def test_script_goes_on_after_pictures_that_it_cannot_read(run, bars):
 
 
 def test_probabilities_are_softmax_of_the_pixels(bars, capsys):
-    W = np.asarray(model_file.load(bars / "best_model.pkl").W.get_value(), float)
+    W = np.asarray(
+        model_file.load(bars / "best_model.pkl", LogisticRegression).W.get_value(),
+        float,
+    )
     found = predict_digits([bars / "vertical.png"], bars / "best_model.pkl")
     pixels = digit_image.read(bars / "vertical.png")
     np.testing.assert_allclose(found[0], softmax(pixels @ W), rtol=1e-5)
@@ -115,7 +124,7 @@ def test_write_seen_shows_both_and_overwrites_neither(bars):
     (bars / "vertical.png").rename(bars / "b" / "my.png")
     (bars / "horizontal.png").rename(bars / "my.png")
     digits, _ = digit_image.read_all([bars / "my.png", bars / "b" / "my.png"])
-    paths = digit_image.write_seen(digits, bars / "plots")
+    paths = digit_image.write_previews(digits, bars / "plots")
     assert [path.name for path in paths] == ["my_seen.png", "my_2_seen.png"]
     page = np.asarray(Image.open(paths[0]))
     seen = page[1:-1, -281:-1].reshape(28, 10, 28, 10)

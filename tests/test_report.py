@@ -15,8 +15,8 @@ from sklearn.metrics import confusion_matrix
 
 import logistic_cg
 import logistic_sgd
-from utils import report
-from utils.report.images import RDBU
+from utils.report import page as report
+from utils.report.page.images import RDBU
 
 
 class Reader(HTMLParser):
@@ -38,8 +38,8 @@ class Reader(HTMLParser):
         return [attributes for name, attributes in self.elements if name == tag]
 
 
-def render(outcome, command="python logistic_sgd.py"):
-    return report.render(outcome, command)
+def render(evaluation, command="python logistic_sgd.py"):
+    return report.render(evaluation, command)
 
 
 def rows(page, start):
@@ -52,7 +52,7 @@ def rows(page, start):
 
 
 def test_head_tells_the_errors_and_why_they_differ():
-    outcome = example(
+    evaluation = example(
         n=30,
         dataset="data/digits.npz",
         validation_error=0.2,
@@ -60,17 +60,17 @@ def test_head_tells_the_errors_and_why_they_differ():
         batch_size=20,
         epoch=4,
     )
-    words = Reader(render(outcome)).words
+    words = Reader(render(evaluation)).words
     assert "Logistic regression on digits.npz" in words
     assert "20.000000 %" in words and "25.000000 %" in words
     assert "of the 20 in full minibatches" in words
     wrong = sum(
         label != list(p).index(max(p))
-        for label, p in zip(outcome.labels, outcome.probabilities, strict=True)
+        for label, p in zip(evaluation.labels, evaluation.probabilities, strict=True)
     )
     assert f"{wrong} of 30 are wrong" in words
     assert f"{100 * wrong / 30:.2f} %" in words
-    assert ["dataset", "data/digits.npz"] in rows(render(outcome), 'class="facts"')
+    assert ["dataset", "data/digits.npz"] in rows(render(evaluation), 'class="facts"')
 
 
 def test_curves_are_those_of_the_history():
@@ -117,12 +117,12 @@ def image(uri):
 
 
 def test_templates_are_blue_for_and_red_against():
-    outcome = example(n_in=12)
-    outcome.W[:] = 0
-    outcome.W[5, 0], outcome.W[6, 1] = -2, 2
+    evaluation = example(n_in=12)
+    evaluation.W[:] = 0
+    evaluation.W[5, 0], evaluation.W[6, 1] = -2, 2
     images = [
         image(attributes["src"])
-        for attributes in Reader(render(outcome)).all("img")
+        for attributes in Reader(render(evaluation)).all("img")
         if attributes["alt"].startswith("Weights of class")
     ]
     assert [i.shape for i in images] == [(3, 4, 3)] * 3
@@ -132,10 +132,12 @@ def test_templates_are_blue_for_and_red_against():
 
 
 def test_confusion_is_scikit_learns():
-    outcome = example(n=200)
-    found = rows(render(outcome), 'class="confusion"')[1:]
+    evaluation = example(n=200)
+    found = rows(render(evaluation), 'class="confusion"')[1:]
     counts = [[0 if c == "·" else int(c) for c in row[1:-1]] for row in found]
-    expected = confusion_matrix(outcome.labels, outcome.probabilities.argmax(axis=1))
+    expected = confusion_matrix(
+        evaluation.labels, evaluation.probabilities.argmax(axis=1)
+    )
     np.testing.assert_array_equal(counts, expected)
     rates = [float(row[-1]) for row in found]
     recall = expected.diagonal() / expected.sum(axis=1)
@@ -143,15 +145,15 @@ def test_confusion_is_scikit_learns():
 
 
 def test_mistakes_are_the_most_confident_first():
-    outcome = example(n=200)
+    evaluation = example(n=200)
     wrong = [
         (max(p), i, label, list(p).index(max(p)))
         for i, (p, label) in enumerate(
-            zip(outcome.probabilities, outcome.labels, strict=True)
+            zip(evaluation.probabilities, evaluation.labels, strict=True)
         )
         if list(p).index(max(p)) != label
     ]
-    words = Reader(render(outcome)).words
+    words = Reader(render(evaluation)).words
     expected = [
         f"{label} read as {read}with {100 * p:.1f} %"
         for p, _, label, read in sorted(wrong, reverse=True)[:20]
@@ -160,24 +162,24 @@ def test_mistakes_are_the_most_confident_first():
 
 
 def test_a_model_without_mistakes():
-    outcome = example()
-    outcome.labels[:] = outcome.probabilities.argmax(axis=1)
-    words = Reader(render(outcome)).words
+    evaluation = example()
+    evaluation.labels[:] = evaluation.probabilities.argmax(axis=1)
+    words = Reader(render(evaluation)).words
     assert "Every test example is read rightly." in words
     assert "There are none." in words
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_page_holds_the_parameters_bit_for_bit_and_is_small(dtype):
-    outcome = example(n_in=784, n_out=10, n=100)
-    outcome = dataclasses.replace(
-        outcome, W=outcome.W.astype(dtype), b=outcome.b.astype(dtype)
+    evaluation = example(n_in=784, n_out=10, n=100)
+    evaluation = dataclasses.replace(
+        evaluation, W=evaluation.W.astype(dtype), b=evaluation.b.astype(dtype)
     )
-    page = render(outcome)
+    page = render(evaluation)
     data = json.loads(re.search(r'id="model">(.*?)</script>', page, re.S)[1])
     little = np.dtype(dtype).newbyteorder("<")
     W = np.frombuffer(base64.b64decode(data["W"]), dtype=little)
-    np.testing.assert_array_equal(W.reshape(784, 10), outcome.W)
+    np.testing.assert_array_equal(W.reshape(784, 10), evaluation.W)
     assert len(page.encode()) < 1_000_000
 
 
@@ -197,15 +199,15 @@ def test_a_model_without_a_pad_says_why(n_in, n_out, reason):
 
 
 def test_images_of_another_scale_have_no_pad():
-    outcome = example(n_in=784)
-    outcome.images[0, 0] = -0.42
-    assert "between -0.42 and" in Reader(render(outcome)).words
+    evaluation = example(n_in=784)
+    evaluation.images[0, 0] = -0.42
+    assert "between -0.42 and" in Reader(render(evaluation)).words
 
 
 def test_nothing_that_a_person_named_becomes_html():
     name = "</script><script>x</script><img src=x onerror=x>\"'&$title"
-    outcome = example(n_in=784, dataset=name, trained_by=name, **{name: name})
-    page = render(outcome, f"python logistic_sgd.py --dataset {name}")
+    evaluation = example(n_in=784, dataset=name, trained_by=name, **{name: name})
+    page = render(evaluation, f"python logistic_sgd.py --dataset {name}")
     reader = Reader(page)
     assert len(reader.all("script")) == 2  # the data and the program
     assert all(a["src"].startswith("data:") for a in reader.all("img"))

@@ -87,11 +87,11 @@ def test_contrast_of_words(show, made_up, scheme):
 @pytest.mark.parametrize("n_in", [784, 64])
 def test_no_sideways_scrolling_on_a_phone(show, made_up, n_in):
     name = "a-very-long-name-of-a-dataset-without-any-break" * 3
-    outcome = made_up if n_in == 784 else example(n_in=n_in, n_out=10, n=2000)
-    outcome.metadata["dataset"] = name
-    page = show(outcome, viewport=PHONE)
+    evaluation = made_up if n_in == 784 else example(n_in=n_in, n_out=10, n=2000)
+    evaluation.metadata["dataset"] = name
+    page = show(evaluation, viewport=PHONE)
     assert page.evaluate("document.documentElement.scrollWidth") == 360
-    outcome.metadata["dataset"] = "made-up"
+    evaluation.metadata["dataset"] = "made-up"
 
 
 def test_no_pad_for_8x8(show):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY
 
-from utils import c_compiler
+from utils.backends import c_compiler
 
 PUBLISHED = Path(__file__).parent / "published"
 BACKENDS = [

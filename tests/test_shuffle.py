@@ -13,15 +13,15 @@ import reference
 import logistic_cg
 import logistic_sgd
 from logistic_sgd import LogisticRegression, sgd_optimization_mnist
-from utils import c_compiler, model_file
-from utils.backends import compilation_mode
-from utils.example_order import ExampleOrder
+from utils.backends import c_compiler, compilation_mode
 from utils.training import (
     FixedStepsState,
     HyperparameterError,
     TrainingState,
     check_hyperparameters,
+    model_file,
 )
+from utils.training.example_order import ExampleOrder
 
 COMPILER = pytest.mark.skipif(
     bool(c_compiler.find().error), reason="needs a C++ compiler"
@@ -72,7 +72,7 @@ def test_training_takes_the_steps_of_numpy(
     test_error = reference.error(W, b, test_x[:24], test_y[:24])
     all_error = reference.error(W, b, test_x, test_y)
 
-    model = model_file.load("best_model.pkl")
+    model = model_file.load("best_model.pkl", LogisticRegression)
     for param, expected in zip(model.params, (W, b), strict=True):
         found = param.get_value()
         np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
@@ -141,7 +141,7 @@ def test_without_n_steps_patience_and_the_best_model_decide(train, monkeypatch, 
     out, err = capsys.readouterr()
     assert "Optimization complete with best validation score" in out
     assert "accuracy" not in err
-    metadata = model_file.load("best_model.pkl").metadata
+    metadata = model_file.read("best_model.pkl")["metadata"]
     assert metadata["shuffle"] == 1
     assert "step" not in metadata
 

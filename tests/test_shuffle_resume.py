@@ -7,8 +7,8 @@ from test_checkpoint import CutOff, Killer, output, saved
 
 import logistic_sgd
 from logistic_sgd import sgd_optimization_mnist
-from utils import checkpoint_file
-from utils.checkpoint_file import CheckpointError
+from utils.training import checkpoint_file
+from utils.training.checkpoint_file import CheckpointError
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def train(tiny_npz, tmp_path, monkeypatch):
 
 def cut_off(train, at, **arguments):
     with pytest.raises(CutOff):
-        train(checkpoint="run.ckpt", recorder=Killer(at), **arguments)
+        train(checkpoint="run.ckpt", monitor=Killer(at), **arguments)
 
 
 def resume(**arguments):

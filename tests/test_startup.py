@@ -9,7 +9,8 @@ import time
 import pytest
 from conftest import REPOSITORY, error_line
 
-from utils import c_compiler, checkpoint_file, model_file
+from utils.backends import c_compiler
+from utils.training import checkpoint_file, model_file
 
 SCRIPTS = ["logistic_sgd.py", "logistic_cg.py"]
 TINY = ["--batch-size", "10", "--n-epochs", "2", "--dataset"]
@@ -71,7 +72,7 @@ def test_signal_before_the_script_takes_over(start):
     """Between the last import and the handlers of the run, either may answer."""
     for delay in (0.0, 0.01, 0.05, 0.2):
         process = start("logistic_cg.py", "--dataset", "digits")
-        errors = signalled(process, signal.SIGINT, " utils.recorder", delay)
+        errors = signalled(process, signal.SIGINT, " utils.training.monitor", delay)
         assert process.returncode in (-signal.SIGINT, 130)
         assert not any("Traceback" in line for line in errors)
 
@@ -123,7 +124,7 @@ def test_closed_streams(run_script, tmp_path, tiny_npz, script, closed):
     assert told == (">&-" not in words, "2>&-" not in words)
     assert "Traceback" not in finished.stderr and "ran for" not in finished.stdout
     folder = tmp_path / "folder"
-    assert model_file.load(folder / "best_model.pkl").metadata["epoch"] >= 1
+    assert model_file.read(folder / "best_model.pkl")["metadata"]["epoch"] >= 1
     assert len(checkpoint_file.read(folder / "run.ckpt")["history"]["epoch"]) == 2
 
 

@@ -16,20 +16,20 @@ from conftest import REPOSITORY
 
 import logistic_cg
 import logistic_sgd
-from utils import checkpoint_file, model_file
-from utils.recorder import Recorder, TrainingStopped
-from utils.stop_signals import stopping
+from utils.cli.stop_signals import stopping
+from utils.training import checkpoint_file, model_file
+from utils.training.monitor import Monitor, TrainingStopped
 
 SCRIPTS = ["logistic_sgd", "logistic_cg"]
 DIGITS = ["--dataset", "digits", "--n-epochs", "6"]
 CHECKPOINT = ["--checkpoint", "run.ckpt"]
 PROGRAM = """
 import importlib, os, resource, signal, sys, threading, time
-from utils import recorder
+from utils.training import monitor as monitor
 
 # What runs the tests in the background has them ignore it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-minibatch, count = recorder.Recorder.minibatch, 0
+minibatch, count = monitor.Monitor.minibatch, 0
 
 def counted(self, *arguments):
     global count
@@ -37,7 +37,7 @@ def counted(self, *arguments):
     {at_minibatch}
     minibatch(self, *arguments)
 
-recorder.Recorder.minibatch = counted
+monitor.Monitor.minibatch = counted
 script = importlib.import_module({script!r})
 {before}
 sys.exit(script.main(sys.argv[1:]))
@@ -122,7 +122,7 @@ def test_second_interrupt_ends_at_once(run, tmp_path):
     assert "Traceback" not in stopped.stderr
     assert stopped.stderr.endswith("stopped by SIGINT at once; its files are whole\n")
     assert len(checkpoint_file.read(tmp_path / "run.ckpt")["history"]["epoch"]) == 2
-    assert model_file.load(tmp_path / "best_model.pkl").metadata["epoch"] == 2
+    assert model_file.read(tmp_path / "best_model.pkl")["metadata"]["epoch"] == 2
 
 
 @pytest.mark.parametrize("name, status", [("SIGINT", 130), ("SIGTERM", 143)])
@@ -151,7 +151,7 @@ def test_signal_that_was_ignored_stays_so(run):
 def test_handlers_are_those_of_before_outside_of_a_run():
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with pytest.raises(TrainingStopped, match="SIGTERM outside of training"):
-        with stopping(Recorder()):
+        with stopping(Monitor()):
             os.kill(os.getpid(), signal.SIGTERM)
     after = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     assert after == before
@@ -160,7 +160,7 @@ def test_handlers_are_those_of_before_outside_of_a_run():
 def test_training_functions_install_no_handlers(tiny_npz, tmp_path):
     found = []
 
-    class Spy(Recorder):
+    class Spy(Monitor):
         def minibatch(self, state, cost, count=1):
             super().minibatch(state, cost)
             found.append(signal.getsignal(signal.SIGINT))
@@ -171,7 +171,7 @@ def test_training_functions_install_no_handlers(tiny_npz, tmp_path):
         dataset=tiny_npz,
         batch_size=10,
         model=tmp_path / "m.pkl",
-        recorder=Spy(),
+        monitor=Spy(),
     )
     assert found == [before] * 10
 

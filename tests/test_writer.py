@@ -4,9 +4,8 @@ import threading
 
 import pytest
 
-from utils import writer
-from utils.files import WriteError
-from utils.writer import Writer
+from utils.files import WriteError, writer
+from utils.files.writer import Writer
 
 
 @pytest.fixture
@@ -20,11 +19,11 @@ def held(monkeypatch):
     event = threading.Event()
     event.written = []
 
-    def write_whole(path, data):
+    def write_atomic(path, data):
         assert event.wait(60)
         event.written.append((path, data))
 
-    monkeypatch.setattr(writer, "write_whole", write_whole)
+    monkeypatch.setattr(writer, "write_atomic", write_atomic)
     return event
 
 

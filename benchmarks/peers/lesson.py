@@ -165,7 +165,7 @@ def train(train_minibatches, validation_error, test_error, n_train_batches):
     validation_error, test_error : callable
         Take nothing, return the fraction of wrong labels, 0 to 1.
     n_train_batches : int
-        Minibatches in an epoch; at most ``PATIENCE // 2``, so that validation comes
+        Objective in an epoch; at most ``PATIENCE // 2``, so that validation comes
         once an epoch, at its end.
     """
     patience = PATIENCE

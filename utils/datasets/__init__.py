@@ -2,10 +2,12 @@
 
 import os
 
-from .errors import DatasetError, MnistUnavailableError, reading
+from utils.errors import DatasetError, MnistUnavailableError
+
 from .mapping import read_ahead
 from .mnist import NAME as MNIST
 from .mnist import find_mnist
+from .reading import reading
 from .splits import as_bytes, check, scale
 
 __all__ = [

@@ -17,8 +17,9 @@ import zlib
 
 import numpy as np
 
+from utils.errors import DatasetError
+
 from . import user_cache
-from .errors import DatasetError
 from .npy import read_npy
 from .splits import check, whole_256ths
 from .streams import GZIP_MAGIC

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .errors import DatasetError
+from utils.errors import DatasetError
 
 _N_TRAIN, _N_VALID = 1197, 300
 

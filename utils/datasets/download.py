@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 
-from .errors import DatasetError
+from utils.errors import DatasetError
 
 MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",

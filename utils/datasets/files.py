@@ -2,9 +2,10 @@
 
 import os
 
-from .. import array_pickle
+from utils.errors import DatasetError
+from utils.files import array_pickle
+
 from . import decoded_cache, idx, npy_folder
-from .errors import DatasetError
 from .splits import NAMES, check, split_validation
 from .streams import describe, open_stream
 
@@ -28,7 +29,7 @@ def read(path):
     Raises
     ------
     Exception
-        If there is no such dataset or it is broken; `errors.reading` makes it a
+        If there is no such dataset or it is broken; `reading.reading` makes it a
         `DatasetError`.
     """
     sources = idx.paths(path)[0] if os.path.isdir(path) else [path]

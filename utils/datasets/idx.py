@@ -11,8 +11,10 @@ import struct
 
 import numpy as np
 
-from .errors import DatasetError, reading
+from utils.errors import DatasetError
+
 from .mapping import map_bytes
+from .reading import reading
 from .streams import is_plain, open_stream, read_array
 
 FILES = (

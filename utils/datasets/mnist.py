@@ -3,8 +3,9 @@
 import os
 from pathlib import Path
 
+from utils.errors import DatasetError, MnistUnavailableError
+
 from . import download, idx, user_cache
-from .errors import DatasetError, MnistUnavailableError
 
 NAME = "mnist.pkl.gz"
 _DATA = Path(__file__).resolve().parents[2] / "data"

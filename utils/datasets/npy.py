@@ -9,7 +9,8 @@ import struct
 
 import numpy as np
 
-from .errors import DatasetError
+from utils.errors import DatasetError
+
 from .streams import read_array
 
 _MAGIC = b"\x93NUMPY"

@@ -7,9 +7,11 @@ import os
 
 import numpy as np
 
-from .errors import DatasetError, reading
+from utils.errors import DatasetError
+
 from .mapping import map_bytes
 from .npy import read_header, read_npy
+from .reading import reading
 from .streams import is_plain, open_stream
 
 FILES = ("x_train.npy", "y_train.npy", "x_test.npy", "y_test.npy")

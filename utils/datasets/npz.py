@@ -8,7 +8,8 @@ memory is taken, and pickled (object) arrays are refused, as by
 import os
 import zipfile
 
-from .errors import DatasetError
+from utils.errors import DatasetError
+
 from .npy import read_npy
 from .streams import inflated_limit
 
@@ -30,7 +31,7 @@ def read(path):
     Raises
     ------
     Exception
-        If a member is missing or broken; `errors.reading` makes it a `DatasetError`.
+        If a member is missing or broken; `reading.reading` makes it a `DatasetError`.
     """
     with zipfile.ZipFile(path) as archive:
         # Other members are never read, wherever their names point.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .errors import DatasetError
+from utils.errors import DatasetError
 
 NAMES = ("training", "validation", "test")
 VALIDATION_SIZE = 10_000

@@ -1,6 +1,6 @@
 """Read a file's bytes, gunzipped where it is gzip, within bounds known beforehand.
 
-Failures are `OSError` or `EOFError`, which `errors.reading` turns into a
+Failures are `OSError` or `EOFError`, which `reading.reading` turns into a
 `DatasetError` that names the file.
 """
 
@@ -12,7 +12,7 @@ import zlib
 
 import numpy as np
 
-from .errors import DatasetError
+from utils.errors import DatasetError
 
 # Deflate makes at most this many bytes of one (zlib's technical notes, "Maximum
 # compression factor"), so a compressed file's size bounds what it can claim.

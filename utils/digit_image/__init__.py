@@ -2,18 +2,18 @@
 
 A picture may be of any size and colour, dark on light or light on dark, drawn, scanned
 or photographed. `picture_file` reads it as grey, `paper` tells ink from paper,
-`fitting` brings the ink to MNIST's size and place, `seen` shows what came of it.
+`fitting` brings the ink to MNIST's size and place, `preview` shows what came of it.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from utils.digit_image.errors import DigitImageError
 from utils.digit_image.fitting import SIDE, fit
 from utils.digit_image.paper import find_ink
 from utils.digit_image.picture_file import read_grey
-from utils.digit_image.seen import write_seen
+from utils.digit_image.preview import write_previews
+from utils.errors import DigitImageError
 
 __all__ = [
     "N_PIXELS",
@@ -23,7 +23,7 @@ __all__ = [
     "fit",
     "read",
     "read_all",
-    "write_seen",
+    "write_previews",
 ]
 
 N_PIXELS = SIDE * SIDE

@@ -1,7 +1,7 @@
 """Ink of any size, brought to 28x28 pixels as MNIST's makers did it.
 
-`utils/report/pad.js` does the same in a browser, step by step, so that page and program
-see the same digit; whoever changes one changes the other.
+`utils/report/page/reader.js` does the same in a browser, step by step, so that page and
+program see the same digit; whoever changes one changes the other.
 
 References
 ----------

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from utils.digit_image.errors import DigitImageError
+from utils.errors import DigitImageError
 
 # Grey levels of 255 between paper and ink below which a picture counts as blank.
 FAINTEST_CONTRAST = 24

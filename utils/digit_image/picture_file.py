@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from utils.digit_image.errors import DigitImageError
+from utils.errors import DigitImageError
 
 # Those that Pillow decodes itself; for others it would start programs.
 FORMATS = "PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM"

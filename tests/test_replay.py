@@ -1,0 +1,87 @@
+"""SciPy led back to where it was, against SciPy that was never stopped."""
+
+import functools
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize, rosen, rosen_der
+
+from utils.training.checkpoint_file import CheckpointError
+from utils.training.replay import Replay
+
+START = np.array([1.3, 0.7, 0.8, 1.9, 1.2])
+
+
+def unbroken(iterations):
+    """SciPy's path on Rosenbrock's function: theta after each iteration."""
+    path = []
+    minimize(
+        lambda theta: (rosen(theta), rosen_der(theta)),
+        START,
+        jac=True,
+        method="CG",
+        callback=lambda theta: path.append(theta.tobytes()),
+        options={"maxiter": iterations},
+    )
+    return path
+
+
+def run(replay, iterations):
+    """The same by way of `replay`: new steps of the path, new computations."""
+    path, computed = [], []
+
+    def function(theta):
+        computed.append(theta)
+        return rosen(theta), rosen_der(theta)
+
+    minimize(
+        replay.function(function),
+        START,
+        jac=True,
+        method="CG",
+        callback=replay.callback(lambda theta: path.append(theta.tobytes())),
+        options={"maxiter": iterations},
+    )
+    return path, len(computed)
+
+
+def test_recording_changes_nothing():
+    replay = Replay(record=True)
+    path, computed = run(replay, 9)
+    assert path == unbroken(9)
+    kept = replay.recorded()
+    assert kept["digests"].shape == (computed, 32)
+    assert kept["gradients"].shape == (computed, 5)
+    assert kept["costs"][0] == rosen(START)
+
+
+@pytest.mark.parametrize("iterations", [1, 4, 8])
+def test_led_back_to_any_iteration(iterations):
+    first = Replay(record=True)
+    run(first, iterations)
+    whole = Replay(record=True)
+    _, all_computed = run(whole, 9)
+
+    resumed = Replay(record=True)
+    resumed.restore(first.recorded(), iterations, "run.ckpt")
+    path, computed = run(resumed, 9)
+    assert path == unbroken(9)[iterations:]
+    assert computed == all_computed - len(first.recorded()["costs"])
+    for name, values in whole.recorded().items():
+        np.testing.assert_array_equal(resumed.recorded()[name], values)
+
+
+def test_nothing_is_kept_where_nothing_is_asked_for():
+    replay = Replay(record=False)
+    assert run(replay, 3)[0] == unbroken(3)
+    assert len(replay.recorded()["costs"]) == 0
+
+
+def test_another_start_is_refused():
+    first = Replay(record=True)
+    run(first, 3)
+    resumed = Replay(record=True)
+    resumed.restore(first.recorded(), 3, "run.ckpt")
+    function = resumed.function(functools.partial(pytest.fail, "computed"))
+    with pytest.raises(CheckpointError, match="run.ckpt: .* evaluation 1 of "):
+        function(np.nextafter(START, 2))

@@ -1,0 +1,159 @@
+"""A backend's name -> the PyTensor Mode that compiles for it."""
+
+from pytensor import config
+from pytensor.compile.mode import Mode, get_mode
+from pytensor.graph.utils import MethodNotDefined
+from pytensor.link.c.basic import CLinker
+from pytensor.link.c.exceptions import CompileError
+from pytensor.link.vm import VMLinker
+
+import utils.backends.fusion  # noqa: F401  registers its rewrites
+from utils.backends import c_compiler, compile_cache
+from utils.errors import BackendError
+
+BACKENDS = ("auto", "c", "numba", "jax")
+
+
+class OneModuleLinker(CLinker):
+    """Compiles a function as one C module, where its operations allow it.
+
+    That is one run of the compiler a function. PyTensor's CVM, which takes the other
+    functions, runs it once for each operation.
+    """
+
+    updated_vars = {}
+
+    def accept_var_updates(self, updated_vars):
+        # The CVM stores new values of shared variables itself, and asks for this.
+        self.updated_vars = updated_vars
+
+    def make_thunk(self, input_storage=None, output_storage=None, storage_map=None):
+        arguments = (input_storage, output_storage, storage_map)
+        try:
+            return self._make_thunk(*arguments)
+        except (CompileError, ImportError) as error:
+            lines = str(error).strip().splitlines()
+            reason = next((line for line in lines if "error: " in line), lines[0])
+            raise BackendError(
+                f"The C backend failed ({reason.strip()}): delete PyTensor's compile "
+                f"cache, {config.compiledir}, and run again, or choose the backend "
+                "numba."
+            ) from error
+
+    def _make_thunk(self, *arguments):
+        if all(map(_fits_one_module, self.node_order)):
+            return super().make_thunk(*arguments)
+        vm = VMLinker(use_cloop=True).accept(self.fgraph, self.no_recycling)
+        vm.accept_var_updates(self.updated_vars)
+        return vm.make_thunk(*arguments)
+
+
+def _fits_one_module(node):
+    """Whether an operation's C code works in one module with those that feed it.
+
+    Some code reads an operand as a Python object, ``py_<name>``, which within a module
+    is only there for the function's own inputs.
+    """
+    inputs = [f"input_{i}_" for i in range(len(node.inputs))]
+    outputs = [f"output_{i}_" for i in range(len(node.outputs))]
+    sub = dict.fromkeys(("fail", "failure_var", "params", "struct_id"), "")
+    try:
+        code = node.op.c_code(node, "", inputs, outputs, sub)
+    except (AttributeError, NotImplementedError, MethodNotDefined):
+        return False
+    return not any(
+        f"py_{name}" in code
+        for name, variable in zip(inputs, node.inputs, strict=True)
+        if variable.owner is not None
+    )
+
+
+def compilation_mode(backend="auto"):
+    """The PyTensor Mode of a backend.
+
+    Parameters
+    ----------
+    backend : {"auto", "c", "numba", "jax"}
+        "auto" (default) is the mode or linker that ``PYTENSOR_FLAGS`` (or
+        ``.pytensorrc``) names, else C where a C++ compiler works, else Numba. "jax"
+        compiles through XLA for the GPU or TPU that JAX sees, else for the CPU, and
+        keeps shared variables there.
+
+    Returns
+    -------
+    pytensor.compile.mode.Mode
+
+    Raises
+    ------
+    BackendError
+        Where the backend is unknown or refused, or what it needs is not installed.
+    """
+    if backend == "pytorch":
+        raise BackendError(
+            "Backend 'pytorch' is refused: PyTensor's PyTorch backend has no Argmax, "
+            "and copies every result, the parameters too, back to the host at each "
+            f"step. Choose one of {', '.join(BACKENDS)}."
+        )
+    if backend not in BACKENDS:
+        raise BackendError(
+            f"Backend {backend!r} is not known: choose one of {', '.join(BACKENDS)}."
+        )
+    if backend == "auto":
+        if config.mode != "Mode" or config.linker != "auto":
+            return get_mode(None)
+        backend = "numba" if c_compiler.find().error else "c"
+    if backend == "c" and c_compiler.find().error:
+        raise BackendError(
+            f"The C backend cannot be used: {c_compiler.find().error}. Install g++ and "
+            "Python's headers (Debian: apt install g++ python3-dev), or choose the "
+            "backend numba."
+        )
+    if backend == "numba":
+        compile_cache.mend_numba()
+        return get_mode("NUMBA")
+    if backend == "jax":
+        return _jax_mode()
+    compile_cache.mend_c()
+    blas = config._config_var_dict["blas__ldflags"]
+    if blas.is_default and not hasattr(blas, "val"):
+        # Asked for a BLAS, PyTensor searches the disk for seconds, and warns where it
+        # was installed by pip and finds none.
+        config.blas__ldflags = ""
+    mode = Mode(OneModuleLinker(), "fast_run")
+    # With none linked, NumPy's BLAS is far ahead of PyTensor's own loops in C.
+    return mode if config.blas__ldflags else mode.excluding("BlasOpt", "c_blas")
+
+
+def _jax_mode():
+    # JAX takes about a second to import: only who asks for it pays.
+    try:
+        from utils.backends.jax_backend import jax_mode
+    except ImportError as error:
+        raise BackendError(
+            f"The JAX backend cannot be used: {error}. Install it with "
+            "`python -m pip install -e '.[jax]'` (for a GPU see JAX's own "
+            "installation page), or choose the backend c or numba."
+        ) from error
+    return jax_mode()
+
+
+def warm_up(functions, index, params):
+    """Call compiled functions once and leave the parameters as they were.
+
+    Numba and JAX compile at the first call; made ahead of training, that call is not
+    counted as training time.
+
+    Parameters
+    ----------
+    functions : sequence of pytensor.compile.executor.Function
+        Each takes a minibatch index.
+    index : int
+        A minibatch index that is valid for all of them.
+    params : sequence of shared variables
+        What the functions may update.
+    """
+    values = [param.get_value() for param in params]
+    for function in functions:
+        function(index)
+    for param, value in zip(params, values, strict=True):
+        param.set_value(value)

@@ -1,0 +1,1 @@
+"""The command line of both scripts: options, messages, signals and exit statuses."""

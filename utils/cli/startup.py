@@ -1,0 +1,117 @@
+"""What a script does before it imports PyTensor.
+
+That import takes a second, and fails where the environment is not as PyTensor expects.
+Nothing that takes time is imported here.
+"""
+
+import atexit
+import os
+import re
+import signal
+import sys
+
+
+def prepare(script):
+    """Make ready for the import of PyTensor, or end the program with one line.
+
+    Ctrl-C ends it without a traceback, until `stop_signals` takes over. Standard
+    streams that are closed become the null device. PyTensor compiles into a temporary
+    folder where the one that it would choose cannot be used; a folder that the user
+    named is not replaced.
+
+    Parameters
+    ----------
+    script : str
+        The script's file name, for messages.
+
+    Raises
+    ------
+    SystemExit
+        With status 1 and a message, where the user has to mend something.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _open_closed_streams()
+    _find_home()
+    threads = os.environ.get("OMP_NUM_THREADS", "1")
+    if not re.fullmatch(r"\s*[0-9]+\s*", threads, re.ASCII):
+        sys.exit(
+            f"{script}: error: OMP_NUM_THREADS is {threads!r}: expected a whole number."
+        )
+    _find_compile_cache(script)
+
+
+def _open_closed_streams():
+    """Keep the descriptors 0, 1 and 2 from files, into which libraries would print."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            # A file gets the lowest descriptor that is free: the stream's own.
+            null = open(os.devnull, mode, errors="backslashreplace")
+            setattr(sys, name, null)
+
+
+def _find_home():
+    """PyTensor wants a home, if only to find no settings there."""
+    if not os.environ.get("HOME"):
+        os.environ.pop("HOME", None)
+        if os.path.expanduser("~") == "~":
+            os.environ["HOME"] = os.devnull
+
+
+def _find_compile_cache(script):
+    flags = os.environ.get("PYTENSOR_FLAGS", "")
+    named = re.findall(r"(?:^|,)\s*(?:base_)?compiledir\s*=\s*([^,]+)", flags)
+    if sys.platform == "win32" or (not named and _settings_name_one()):
+        return
+    place = os.path.expanduser(named[-1].strip() if named else "~/.pytensor")
+    reason = _why_unusable(place)
+    if not reason:
+        return
+    problem = f"PyTensor's compile cache {place} cannot be used ({reason})"
+    remedy = "PYTENSOR_FLAGS=base_compiledir=FOLDER"
+    if named:
+        sys.exit(f"{script}: error: {problem}: name another with {remedy}.")
+    import shutil
+    import tempfile
+
+    try:
+        folder = tempfile.mkdtemp(prefix="pytensor-")
+    except OSError as error:
+        sys.exit(f"{script}: error: {problem}, nor a temporary one ({error}): {remedy}")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ["PYTENSOR_FLAGS"] = f"{flags},base_compiledir={folder}".strip(",")
+    if "--quiet" not in sys.argv:
+        print(
+            f"{problem}: this run compiles into a temporary folder. {remedy} names one "
+            "that is kept.",
+            file=sys.stderr,
+        )
+
+
+def _settings_name_one():
+    """Whether .pytensorrc names a folder, which is then PyTensor's business."""
+    for path in os.environ.get("PYTENSORRC", "~/.pytensorrc").split(os.pathsep):
+        try:
+            with open(os.path.expanduser(path), encoding="utf-8") as file:
+                if "compiledir" in file.read():
+                    return True
+        except (OSError, UnicodeDecodeError):
+            pass
+    return False
+
+
+def _why_unusable(place):
+    """Why nothing can be compiled into a folder; empty where it can."""
+    try:
+        os.makedirs(place, exist_ok=True)
+        place.encode()
+        with os.scandir(place) as entries:
+            folders = [entry.path for entry in entries if entry.is_dir()]
+    except OSError as error:
+        return error.strerror
+    except UnicodeEncodeError:
+        return "its name cannot be read in this locale; PYTHONUTF8=1 reads it"
+    for folder in [place, *folders]:
+        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            return f"no permission to write to {folder}"
+    return ""

@@ -1,0 +1,7 @@
+"""Files that are written whole, and read without running what is in them."""
+
+from utils.errors import WriteError
+
+from .atomic import check_writable, make_folder, write_atomic
+
+__all__ = ["WriteError", "check_writable", "make_folder", "write_atomic"]

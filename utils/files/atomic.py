@@ -1,0 +1,188 @@
+"""Files that are written whole or not at all."""
+
+import contextlib
+import errno
+import os
+import re
+import secrets
+import stat
+from pathlib import Path
+
+from utils.errors import WriteError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+_ADVICE = {
+    errno.ENOSPC: "free some space, or name a file on another disk",
+    errno.EDQUOT: "free some of your quota, or name a file on another disk",
+    errno.EFBIG: "raise the limit of file sizes, or name a file on another disk",
+    errno.ENOENT: "create the folder, or name a file in one that exists",
+    errno.ENOTDIR: "name a file in a folder that exists",
+}
+_OTHER_ADVICE = "name a file in a folder where you may write"
+
+
+def write_atomic(path, data):
+    """Write bytes to a file by way of a temporary one in the same folder.
+
+    When it returns, the file has reached the disk, under its name: a loss of power
+    leaves the old file or the new one. A symbolic link is followed.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        An existing file is replaced in one step.
+    data : bytes
+
+    Raises
+    ------
+    WriteError
+        Naming the file, the reason and what to do. The temporary file is then removed
+        and an existing `path` left as it was.
+    """
+    with _explained(path):
+        _write(Path(os.path.realpath(path)), data)
+
+
+def check_writable(path):
+    """Raise the `WriteError` that `write_atomic` would at once; changes no file.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+    """
+    with _explained(path):
+        _try_temporary(Path(os.path.realpath(path)))
+
+
+def make_folder(path):
+    """Make a folder, and those above it, unless it is there.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+
+    Raises
+    ------
+    WriteError
+        Also where it is there and no file can be written in it.
+    """
+    advice = "name a folder where you may write"
+    with _explained(path, "made", advice):
+        os.makedirs(path, exist_ok=True)
+    with _explained(path, "written to", advice):
+        _try_temporary(Path(path) / "file")
+
+
+@contextlib.contextmanager
+def _explained(path, verb="written", advice=None):
+    """Have an `OSError` of the block name the path, the reason and what to do."""
+    try:
+        yield
+    except OSError as error:
+        advice = advice or _ADVICE.get(error.errno, _OTHER_ADVICE)
+        reason = error.strerror or error
+        failure = WriteError(f"{path}: cannot be {verb} ({reason}): {advice}.")
+        failure.errno, failure.filename = error.errno, str(path)
+        raise failure from error
+
+
+def _check_regular(path):
+    """Raise unless a file of this name may be written or replaced."""
+    if path.exists() and not path.is_file():
+        # Renamed over a device, as /dev/null is one, the file would take its place.
+        kind = "is a folder" if path.is_dir() else "is no regular file"
+        raise OSError(errno.EINVAL, f"expected the name of a file, which {kind}")
+
+
+def _try_temporary(path):
+    _check_regular(path)
+    temporary, handle = _create(path)
+    os.close(handle)
+    os.unlink(temporary)
+
+
+def _write(path, data):
+    _check_regular(path)
+    _sweep(path)
+    temporary, handle = _create(path)
+    # Held until the file has its name; but Windows can rename no open file.
+    lock = os.dup(handle) if fcntl else None
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    finally:
+        if lock is not None:
+            os.close(lock)
+    _sync_folder(path.parent)
+
+
+def _create(path):
+    """A new temporary file beside `path`, locked for as long as its writer lives.
+
+    The lock is the kernel's, which drops it when a process ends, however it ends:
+    unlike an age or a process's number, it cannot mistake a living writer for a dead.
+    """
+    while True:
+        temporary = path.with_name(f".{path.name[:64]}.{secrets.token_hex(4)}")
+        # With 0o666 the file gets the permissions that the person's umask leaves.
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        if _lock(handle) and os.fstat(handle).st_nlink == 0:
+            os.close(handle)  # swept by another before it was locked
+            continue
+        return temporary, handle
+
+
+def _lock(handle, flags=0):
+    """Lock an open file, where its file system can; whether that was done."""
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | flags)
+    except OSError:
+        return False
+    return True
+
+
+def _sweep(path):
+    """Remove temporary files of `path` whose writers were killed."""
+    if fcntl is None:
+        return
+    pattern = re.compile(re.escape(f".{path.name[:64]}.") + "[0-9a-f]{8}")
+    # No failure here may be one of the write: a file can be another user's, or gone.
+    with contextlib.suppress(OSError):
+        for name in filter(pattern.fullmatch, os.listdir(path.parent)):
+            with contextlib.suppress(OSError):
+                _remove_unlocked(path.with_name(name))
+
+
+def _remove_unlocked(path):
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        regular = stat.S_ISREG(os.fstat(handle).st_mode)
+        if regular and _lock(handle, fcntl.LOCK_NB):
+            os.unlink(path)
+    finally:
+        os.close(handle)
+
+
+def _sync_folder(folder):
+    """Have the new name reach the disk too."""
+    if os.name != "posix":
+        return
+    # The file itself is whole and in place; some file systems refuse to sync a folder.
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,136 @@
+"""What a run leaves to look at: checked before the training, made after it."""
+
+import contextlib
+import os
+import sys
+
+from utils import backends, files
+from utils.errors import MissingPackageError
+from utils.report import history
+from utils.report.evaluation import evaluate
+
+
+def check_places(options):
+    """Find out before a long run whether what it is to leave can be made.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        Of `utils.cli.command_line.parser`.
+
+    Raises
+    ------
+    MissingPackageError
+        If pictures are asked for and matplotlib cannot be imported.
+    utils.files.WriteError
+        If a file or folder cannot be written, or is needed for something else.
+    """
+    if options.plot is not None:
+        _import_figures()
+        files.make_folder(options.plot)
+    for path in [*_history_paths(options), *filter(None, [options.report])]:
+        files.check_writable(path)
+    _check_own_file(options)
+
+
+def _import_figures():
+    """The pictures' module, which nobody but who asks for pictures pays for."""
+    try:
+        from utils.report import figures
+    except ImportError as error:
+        raise MissingPackageError(
+            f"--plot needs matplotlib, which cannot be imported ({error}): install it "
+            "with `python -m pip install -e '.[plot]'`."
+        ) from error
+    except ValueError as error:  # a backend of that name does not exist
+        raise MissingPackageError(
+            f"--plot needs matplotlib, which refuses its settings ({error}): unset "
+            "MPLBACKEND."
+        ) from error
+    return figures
+
+
+def _check_own_file(options):
+    """Refuse a history or report that would replace another file of the run."""
+    names = {"model": options.model or "best_model.pkl"}
+    names |= {n: getattr(options, n) for n in ("checkpoint", "resume", "dataset")}
+    for own in ("history", "report"):
+        path = getattr(options, own)
+        for option, name in names.items():
+            if path and name and os.path.realpath(name) == os.path.realpath(path):
+                raise files.WriteError(
+                    f"{path}: expected a file of its own for --{own}, found that of "
+                    f"--{option}: name another."
+                )
+        names[own] = path
+
+
+def _history_paths(options):
+    paths = [] if options.history is None else [options.history]
+    if options.plot is not None:
+        paths.append(os.path.join(options.plot, "history.csv"))
+    return paths
+
+
+@contextlib.contextmanager
+def history_kept(options):
+    """Write the history of the block's run, also where it was stopped or diverged.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        With the run's monitor as `monitor`. Before its training loop begins there is
+        nothing to write.
+
+    Raises
+    ------
+    utils.files.WriteError
+        If it cannot be written; where the block itself raised, it is only told.
+    """
+    try:
+        yield
+    except BaseException:
+        try:
+            _write_history(options)
+        except files.WriteError as error:
+            print(error, file=sys.stderr)
+        raise
+    _write_history(options)
+
+
+def _write_history(options):
+    if options.monitor.history is not None:
+        for path in _history_paths(options):
+            files.write_atomic(path, history.dumps(options.monitor.history))
+
+
+def show(options, result):
+    """After the training, make the pictures and the page that the options ask for.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+    result : utils.training.TrainingResult
+    """
+    if options.plot is None and options.report is None:
+        return
+    paths = []
+    evaluation = evaluate(result, options.backend or "auto")
+    if options.plot is not None:
+        paths += _import_figures().save(evaluation, options.plot)
+    if options.report is not None:
+        from utils.report import page  # what nobody asked for costs no import
+
+        html = page.render(evaluation, options.command, _backend_name(options))
+        files.write_atomic(options.report, html.encode())
+        paths.append(options.report)
+    for path in paths:
+        options.monitor.log(f"... wrote {path}")
+
+
+def _backend_name(options):
+    """The option's; for "auto" what it stands for here."""
+    if options.backend not in (None, "auto"):
+        return options.backend
+    linker = type(backends.compilation_mode().linker).__name__
+    return {"OneModuleLinker": "c", "NumbaLinker": "numba"}.get(linker, linker)

@@ -1,0 +1,215 @@
+"""The workers that are ready for a run: who joins, who is lost, who does what."""
+
+import asyncio
+import concurrent.futures
+import pickle
+import time
+
+from utils.errors import ClusterError
+
+from .shards import runs
+from .worker import ShardWorker
+
+LOOK_SECONDS = 2  # between two looks for workers that have joined
+CALL_SECONDS = 5  # of a call, after which its worker is looked for
+# Of a worker that is closing, or is gone; distributed has no class for them.
+SIGNS_OF_LOSS = ("KilledWorker", "Actor was lost", "after shutdown")
+
+
+class WorkerLost(Exception):
+    """A worker that answers no more."""
+
+
+class WorkerPool:
+    """Calls `ShardWorker` methods on all workers, whoever joins or is lost meanwhile.
+
+    Parameters
+    ----------
+    cluster : utils.training.cluster.Cluster
+    job : utils.training.cluster.worker.Job
+    shards : list of range
+        Objective of the training set, for the workers' first rows.
+    notify : callable
+        Called with one-line remarks.
+
+    Raises
+    ------
+    ClusterError
+        Where a worker cannot do the job; it is named, with the reason.
+    """
+
+    def __init__(self, cluster, job, shards, notify):
+        self._cluster, self._job, self._notify = cluster, job, notify
+        self._first, self._next_look = shards[0], 0.0
+        self._ready, self._joining, self._refused = {}, {}, set()
+        addresses = cluster.workers()
+        dealt = runs(shards, len(addresses))
+        dealt += [shards[:1]] * (len(addresses) - len(dealt))
+        for address, run in zip(addresses, dealt, strict=True):
+            self._join(address, range(run[0].start, run[-1].stop))
+        complaints = []
+        for address, joining in self._joining.items():
+            try:
+                self._ready[address] = joining.result()
+            except (ClusterError, WorkerLost) as error:
+                complaints.append(str(error))
+        self._joining = {}
+        if complaints:
+            more = f" (and {len(complaints) - 3} more)" if len(complaints) > 3 else ""
+            raise ClusterError("; ".join(complaints[:3]) + more)
+
+    def __len__(self):
+        return len(self._ready)
+
+    def map(self, method, theta, parts, *arguments):
+        """Have the workers do the parts, contiguous ones on each.
+
+        Parameters
+        ----------
+        method : str
+            Of `ShardWorker`.
+        theta : numpy.ndarray
+            Its first argument; it is sent once to each worker.
+        parts : list of range
+            Its second is a list of some of them.
+        arguments : tuple
+            Its further ones.
+
+        Returns
+        -------
+        list
+            What the method gives for each part, in the order of `parts`.
+
+        Raises
+        ------
+        ClusterError
+            If no worker is left, or one fails in another way than by being lost.
+        """
+        results, lost = {}, 0
+        while len(results) < len(parts):
+            self._welcome()
+            missing = [i for i in range(len(parts)) if i not in results]
+            dealt = runs(missing, len(self._ready))
+            answers = [
+                (
+                    address,
+                    run,
+                    self._call(
+                        address,
+                        actor,
+                        method,
+                        theta,
+                        [parts[i] for i in run],
+                        *arguments,
+                    ),
+                )
+                for (address, actor), run in zip(
+                    self._ready.items(), dealt, strict=False
+                )
+            ]
+            for address, run, answer in answers:
+                try:
+                    results.update(zip(run, answer.result(), strict=True))
+                except WorkerLost:
+                    lost += 1
+                    del self._ready[address]
+                    self._next_look = 0.0
+                    self._notify(
+                        f"... worker {address} was lost, {len(self._ready)} left"
+                    )
+            if lost > len(parts) + 3:
+                raise ClusterError(
+                    f"workers were lost {lost} times in one evaluation: see on theirs "
+                    "why they end (memory that runs out, a data file cut short)."
+                )
+        return [results[i] for i in range(len(parts))]
+
+    def _welcome(self):
+        """Take in who has joined; wait a while for somebody where nobody is left."""
+        if self._ready and time.monotonic() < self._next_look:
+            return
+        deadline = time.monotonic() + self._cluster.grace
+        while True:
+            for address in self._cluster.workers():
+                known = self._ready.keys() | self._joining.keys() | self._refused
+                if address not in known:
+                    self._join(address, self._first)
+            for address, joining in list(self._joining.items()):
+                if joining.done():
+                    del self._joining[address]
+                    self._take_in(address, joining)
+            if self._ready:
+                self._next_look = time.monotonic() + LOOK_SECONDS
+                return
+            if not self._joining and time.monotonic() >= deadline:
+                raise ClusterError(
+                    "all workers are gone: see on theirs why they ended, start some, "
+                    "and run again (a run with --checkpoint can be resumed)."
+                )
+            time.sleep(0.1)
+
+    def _take_in(self, address, joining):
+        try:
+            self._ready[address] = joining.result()
+            self._notify(f"... worker {address} joined, {len(self._ready)} at work")
+        except WorkerLost:
+            pass
+        except ClusterError as error:
+            self._refused.add(address)
+            self._notify(f"... not used: {error}")
+
+    def _join(self, address, minibatches):
+        # As bytes, because the scheduler would else import the class.
+        creation = self._cluster.client.submit(
+            pickle.loads,
+            pickle.dumps(ShardWorker()),
+            actor=True,
+            workers=[address],
+            pure=False,
+        )
+
+        async def prepare():
+            # What it is bound to, where a process has clients of several clusters.
+            with self._cluster.client.as_current():
+                actor = await creation
+            # As bytes too: what a worker cannot unpickle it would never answer.
+            complaint = await actor.prepare(pickle.dumps(self._job), minibatches)
+            if complaint is not None:
+                raise ClusterError(f"worker {address}: {complaint}")
+            return actor
+
+        self._joining[address] = self._in_loop(self._answer(address, prepare()))
+
+    def _call(self, address, actor, method, *arguments):
+        async def call():
+            return await getattr(actor, method)(*arguments)
+
+        return self._in_loop(self._answer(address, call()))
+
+    def _in_loop(self, coroutine):
+        loop = self._cluster.client.loop.asyncio_loop
+        return asyncio.run_coroutine_threadsafe(coroutine, loop)
+
+    async def _answer(self, address, coroutine):
+        """What a worker answers, or `WorkerLost`, or the worker's error by name."""
+        task = asyncio.ensure_future(coroutine)
+        lost = WorkerLost(f"worker {address} was lost before it was ready")
+        try:
+            while not (await asyncio.wait({task}, timeout=CALL_SECONDS))[0]:
+                scheduler = self._cluster.client.scheduler
+                if address not in (await scheduler.identity(n_workers=-1))["workers"]:
+                    task.cancel()
+                    raise lost
+            return task.result()
+        except (OSError, concurrent.futures.CancelledError, asyncio.CancelledError):
+            raise lost from None
+        except (ClusterError, WorkerLost):
+            raise
+        except Exception as error:
+            if any(sign in f"{error!r}" for sign in SIGNS_OF_LOSS):
+                raise lost from None
+            found = " ".join(f"{type(error).__name__}: {error}".split())
+            raise ClusterError(
+                f"worker {address}: {found}. All machines need "
+                "the same version of this program, installed or in PYTHONPATH."
+            ) from error

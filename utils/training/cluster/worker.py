@@ -1,0 +1,127 @@
+"""What runs on a worker: its rows, its compiled functions, and sums over shards."""
+
+import pickle
+from typing import NamedTuple
+
+import numpy as np
+from pytensor import config
+
+from utils.backends import compilation_mode
+from utils.errors import BackendError, DatasetError
+
+from .fingerprint import fingerprint
+
+
+class Job(NamedTuple):
+    """What a worker needs to know of a run; functions travel by their names."""
+
+    load_data: object  # (dataset, dtype) -> three (x, y) pairs of shared variables
+    compile_functions: object  # (splits, n_in, n_out, batch_size, mode) -> functions
+    dataset: str
+    fingerprint: str  # of the client's data
+    n_in: int
+    n_out: int
+    batch_size: int
+    backend: str
+    floatX: str
+
+
+class ShardWorker:
+    """A dask actor: it stays on its worker, and its methods are called from afar."""
+
+    _held = None
+
+    def prepare(self, job, minibatches):
+        """Map the data and compile.
+
+        Parameters
+        ----------
+        job : bytes
+            A pickled `Job`.
+        minibatches : range
+            Those of the training set that this worker will get first.
+
+        Returns
+        -------
+        str or None
+            Why this worker cannot do the job; None where it can.
+        """
+        job = pickle.loads(job)
+        config.floatX = job.floatX
+        try:
+            mode = compilation_mode(job.backend)
+            splits = job.load_data(job.dataset, dtype="uint8")
+        except (BackendError, DatasetError, OSError) as error:
+            return f"{error}"
+        found = fingerprint(splits)
+        if found != job.fingerprint:
+            return (
+                f"{job.dataset}: expected the data that the client sees, "
+                f"{job.fingerprint}, found {found}. Give all machines the same files."
+            )
+        # The training set's shared variables hold the rows of this worker's shards;
+        # of files that are mapped, only these are ever read.
+        self._train, self._batch_size = splits[0], job.batch_size
+        self._whole = [array.get_value(borrow=True) for array in self._train]
+        self._hold(minibatches)
+        self._theta, self._cost_and_gradient, *error_functions = job.compile_functions(
+            splits, job.n_in, job.n_out, job.batch_size, mode
+        )
+        self._errors = dict(zip(("validation", "test"), error_functions, strict=True))
+        return None
+
+    def costs_and_gradients(self, theta, shards):
+        """Sums over the minibatches of shards.
+
+        Parameters
+        ----------
+        theta : numpy.ndarray, ``(n_parameters,)``, floatX
+        shards : list of range
+            Objective of the training set; each shard begins where the one before it
+            ends, or later.
+
+        Returns
+        -------
+        list of (cost, gradient)
+            For each shard a float and an array ``(n_parameters,)`` float64.
+        """
+        self._theta.set_value(theta)
+        self._hold(range(shards[0].start, shards[-1].stop))
+        return [self._sum(shard) for shard in shards]
+
+    def _hold(self, minibatches):
+        if minibatches == self._held:
+            return
+        self._held = minibatches
+        rows = slice(
+            *(i * self._batch_size for i in (minibatches[0], minibatches.stop))
+        )
+        for shared, whole in zip(self._train, self._whole, strict=True):
+            shared.set_value(whole[rows], borrow=True)
+
+    def _sum(self, shard):
+        cost, gradient = 0.0, np.zeros(self._theta.get_value(borrow=True).shape)
+        for i in shard:
+            batch_cost, batch_gradient = self._cost_and_gradient(i - self._held.start)
+            cost += float(batch_cost)
+            gradient += batch_gradient
+        return cost, gradient
+
+    def errors(self, theta, parts, split):
+        """The fraction of errors of minibatches of a split.
+
+        Parameters
+        ----------
+        theta : numpy.ndarray, ``(n_parameters,)``, floatX
+        parts : list of range
+            Objective of the split.
+        split : {"validation", "test"}
+
+        Returns
+        -------
+        list of list of float
+            For each part its minibatches' errors.
+        """
+        self._theta.set_value(theta)
+        model = self._errors[split]
+        return [[float(model(i)) for i in part] for part in parts]
