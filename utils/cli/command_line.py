@@ -12,9 +12,8 @@ from utils.cli.options import add_cluster_options, given, parser
 from utils.cli.stop_signals import stopping
 from utils.errors import UserError
 from utils.report.outputs import check_places, history_kept
-from utils.training import checkpoint_file
+from utils.training import Monitor, TrainingStopped, checkpoint_file
 from utils.training.cluster import Cluster
-from utils.training.monitor import Monitor, TrainingStopped
 
 __all__ = [
     "add_cluster_options",
@@ -22,8 +21,6 @@ __all__ = [
     "default_dataset",
     "given",
     "parser",
-    "print_accuracy",
-    "print_run_time",
     "run",
     "training_arguments",
 ]
@@ -140,36 +137,3 @@ def _set_floatX(options, default):
         if options.resume and not options.floatX:
             default = checkpoint_file.read(options.resume)["floatX"]
         config.floatX = options.floatX or default
-
-
-def print_run_time(script, seconds):
-    """The tutorial's last line, on standard error.
-
-    Parameters
-    ----------
-    script : str
-        Path of the script.
-    seconds : float
-        Wall time of the training loop alone.
-    """
-    name = os.path.basename(script)
-    print(f"The code for file {name} ran for {seconds:.1f}s", file=sys.stderr)
-
-
-def print_accuracy(step, accuracy, n_test):
-    """The accuracy of a run of so many steps, on standard error.
-
-    Parameters
-    ----------
-    step : int
-        After which the model was tested.
-    accuracy : float
-        Fraction of 1.
-    n_test : int
-        Number of test examples, those past the last full minibatch among them.
-    """
-    print(
-        f"The model after step {step} has accuracy {accuracy:.4f} over all {n_test} "
-        "test examples",
-        file=sys.stderr,
-    )
