@@ -393,7 +393,7 @@ def test_evaluations_out_of_shape_are_refused(tiny_npz, tmp_path, monkeypatch):
         sound | {"gradients": sound["gradients"][:, :-1]},
         sound | {"digests": sound["digests"][:, :-1]},
     ):
-        changed("run.ckpt", lambda content, w=wrong: content.update(replay=w))
+        changed("run.ckpt", lambda content, w=wrong: content.update(evaluations=w))
         with pytest.raises(CheckpointError, match="run.ckpt: expected"):
             resume("cg")
 

@@ -90,7 +90,7 @@ class Checkpoint:
                 "change."
             )
 
-    def restore(self, state, variables, replay=None):
+    def restore(self, state, variables, model_shape, replay=None):
         """Put the kept state and values in the place of fresh ones.
 
         Parameters
@@ -99,6 +99,8 @@ class Checkpoint:
             A fresh one; with nothing to resume from it stays so.
         variables : list of shared variables
             Those that the training changes.
+        model_shape : tuple of int
+            Of the best model's `W`.
         replay : utils.training.replay.Replay, optional
 
         Raises
@@ -113,8 +115,11 @@ class Checkpoint:
             return
         kept = self._kept
         numbers, shapes = kept["state"], [value.shape for value in kept["params"]]
-        here = [variable.get_value(borrow=True).shape for variable in variables]
-        for expected, found in [(NUMBERS, list(numbers)), (here, shapes)]:
+        for expected, found in [
+            (NUMBERS, list(numbers)),
+            ([variable.get_value(borrow=True).shape for variable in variables], shapes),
+            (model_shape, kept["best_model"]["W"].shape),
+        ]:
             if expected != found:
                 raise CheckpointError(
                     f"{self.resume}: expected a state that holds {expected}, found "

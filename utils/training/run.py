@@ -250,7 +250,7 @@ class Run(TrainingState):
             # Patience for exactly these minibatches, which nothing extends.
             self.patience, self.patience_increase = self.n_steps - 1, 0
         variables = [*updated_variables(*functions), *variables]
-        self._checkpoint.restore(self, variables, replay)
+        self._checkpoint.restore(self, variables, (self.n_in, self.n_out), replay)
         self.done_looping = self.patience <= self.iter
         if self._resume is not None:
             self._log_resume(replay)
