@@ -298,7 +298,7 @@ def sgd_optimization_mnist(
     run.stage("... training the model")
     run.patience = 5000  # look at this many minibatches regardless
     run.patience_increase = 2  # wait this much longer when a new best is found
-    run.improvement_threshold = 0.995  # a fall of this much in the error is significant
+    run.improvement_threshold = 0.995  # of the best error: below, it is significant
     # Validate once an epoch, or more often where patience could run out within one.
     validation_frequency = min(n_train_batches, run.patience // 2)
     run.start(train_model, validate_model, test_model)
