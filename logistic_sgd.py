@@ -28,7 +28,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as T
 
-from utils import backends, datasets, digit_image
+from utils import backends, datasets
 from utils.errors import DigitImageError, ModelFileError
 from utils.training import Run, model_file, resumable
 
@@ -263,8 +263,8 @@ def sgd_optimization_mnist(
     classifier = LogisticRegression(input=x, n_in=run.n_in, n_out=run.n_out)
     cost = classifier.negative_log_likelihood(y)
 
-    # The functions take only the index of a minibatch: givens puts the slice of the
-    # shared data in the place of x and y.
+    # The functions take only the index of a minibatch: givens replaces x and y by
+    # slices of the shared data.
     minibatch = slice(index * batch_size, (index + 1) * batch_size)
     run.log("... compiling (slow the first time, then kept for the next run)")
     test_model = pytensor.function(
@@ -354,6 +354,28 @@ def sgd_optimization_mnist(
     return run.result()
 
 
+def compile_predictor(classifier, backend="auto"):
+    """Compile the way from a model's input to its predictions.
+
+    Parameters
+    ----------
+    classifier : LogisticRegression
+    backend : str
+        See `utils.backends.compilation_mode`. Default "auto".
+
+    Returns
+    -------
+    compiled function
+        Takes images ``(n, n_in)`` of the model's floatX; returns its `y_pred` and
+        `p_y_given_x` for them.
+    """
+    return pytensor.function(
+        inputs=[classifier.input],
+        outputs=[classifier.y_pred, classifier.p_y_given_x],
+        mode=backends.compilation_mode(backend),
+    )
+
+
 def predict(model="best_model.pkl", dataset=None, images=None, *, backend="auto"):
     """Predict the labels of images with a saved model.
 
@@ -364,7 +386,7 @@ def predict(model="best_model.pkl", dataset=None, images=None, *, backend="auto"
     dataset : str or path, optional
         Where `images` is not given, the first ten test examples of this dataset are
         predicted. The default is ``digits`` for a model that was trained on ``digits``,
-        else ``mnist.pkl.gz``.
+        otherwise ``mnist.pkl.gz``.
     images : array_like, ``(n, n_in)``, optional
         Images, scaled as the training images were (``byte / 256`` for MNIST).
     backend : str
@@ -397,12 +419,7 @@ def predict(model="best_model.pkl", dataset=None, images=None, *, backend="auto"
             f"{model}: this model expects images of shape (n, {n_in}), found "
             f"{images.shape}: name the dataset that it was trained on."
         )
-    predict_model = pytensor.function(
-        inputs=[classifier.input],
-        outputs=classifier.y_pred,
-        mode=backends.compilation_mode(backend),
-    )
-    predicted_values = predict_model(images)
+    predicted_values, _ = compile_predictor(classifier, backend)(images)
     if from_dataset:
         print("Predicted values for the first 10 examples in test set:")
         print(predicted_values)
@@ -437,6 +454,8 @@ def predict_digits(files, model="best_model.pkl", *, plot=None, backend="auto"):
     utils.errors.WriteError
         If a file in `plot` could not be written.
     """
+    from utils import digit_image
+
     classifier = model_file.load(model, LogisticRegression)
     n_in, n_out = classifier.W.get_value(borrow=True).shape
     if n_in != digit_image.N_PIXELS:
@@ -448,12 +467,9 @@ def predict_digits(files, model="best_model.pkl", *, plot=None, backend="auto"):
     images = np.zeros((len(digits), n_in), dtype=classifier.W.dtype)
     for image, digit in zip(images, digits, strict=True):
         image[:] = digit.pixels
-    predict_model = pytensor.function(
-        inputs=[classifier.input],
-        outputs=classifier.p_y_given_x,
-        mode=backends.compilation_mode(backend),
-    )
-    probabilities = predict_model(images) if digits else np.zeros((0, n_out))
+    probabilities = np.zeros((0, n_out))
+    if digits:
+        _, probabilities = compile_predictor(classifier, backend)(images)
     for digit, p in zip(digits, probabilities, strict=True):
         best = np.argsort(-p)[:3]
         shares = ", ".join(f"{i}: {p[i] * 100:.1f} %" for i in best)
