@@ -1,13 +1,20 @@
-"""A backend's name -> what compiles for it."""
+"""A backend's name -> the PyTensor mode that compiles for it."""
 
 from utils.errors import BackendError
 
-from .modes import BACKENDS, OneModuleLinker, warm_up, compilation_mode
+from .modes import (
+    BACKENDS,
+    OneModuleLinker,
+    compilation_mode,
+    updated_variables,
+    warm_up,
+)
 
 __all__ = [
     "BACKENDS",
     "BackendError",
     "OneModuleLinker",
-    "warm_up",
     "compilation_mode",
+    "updated_variables",
+    "warm_up",
 ]

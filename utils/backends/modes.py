@@ -137,23 +137,42 @@ def _jax_mode():
     return jax_mode()
 
 
-def warm_up(functions, index, params):
-    """Call compiled functions once and leave the parameters as they were.
+def updated_variables(*functions):
+    """Find the shared variables that compiled functions update.
+
+    These are the state of training: parameters, and whatever else stands on the left of
+    an update, such as a momentum or the state of a random generator.
+
+    Parameters
+    ----------
+    *functions : pytensor.compile.executor.Function
+
+    Returns
+    -------
+    list of shared variables
+        Each once, in the order of the functions and of what they compute.
+    """
+    inputs = [entry for function in functions for entry in function.maker.inputs]
+    found = [entry.variable for entry in inputs if entry.update is not None]
+    return list(dict.fromkeys(found))
+
+
+def warm_up(*functions, index=0):
+    """Call compiled functions once, and put back every value that they update.
 
     Numba and JAX compile at the first call; made ahead of training, that call is not
     counted as training time.
 
     Parameters
     ----------
-    functions : sequence of pytensor.compile.executor.Function
+    *functions : pytensor.compile.executor.Function
         Each takes a minibatch index.
     index : int
         A minibatch index that is valid for all of them.
-    params : sequence of shared variables
-        What the functions may update.
     """
-    values = [param.get_value() for param in params]
+    variables = updated_variables(*functions)
+    values = [variable.get_value() for variable in variables]
     for function in functions:
         function(index)
-    for param, value in zip(params, values, strict=True):
-        param.set_value(value)
+    for variable, value in zip(variables, values, strict=True):
+        variable.set_value(value, borrow=True)

@@ -10,6 +10,7 @@ from jax import lax
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.link.basic import Container
 from pytensor.link.jax.linker import JAXLinker
+from pytensor.tensor.random.type import RandomType
 
 from utils.errors import BackendError
 
@@ -51,11 +52,17 @@ def put_on_device(variable):
     Raises
     ------
     utils.backends.BackendError
-        Where the device has no room for it.
+        Where the device has no room for it, or it is a random generator.
     """
     container = variable.container
     if isinstance(container, DeviceContainer):
         return
+    if isinstance(variable.type, RandomType):
+        raise BackendError(
+            "The JAX backend would draw from a hidden copy of a shared random "
+            "generator, from which no run can be resumed. Choose the backend c or "
+            "numba."
+        )
     value, free = container.storage[0], free_bytes()
     if getattr(value, "nbytes", 0) > free:
         raise BackendError(
