@@ -127,7 +127,7 @@ def compile_functions(splits, n_in, n_out, batch_size, mode):
         mode=mode,
     )
     functions = batch_cost_and_gradient, validate_model, test_model
-    backends.warm_up(functions, 0, classifier.params)
+    backends.warm_up(*functions)
     return classifier.theta, *functions
 
 

@@ -364,7 +364,7 @@ def sgd_optimization_mnist(
         givens={x: scaled(train_set_x[rows]), y: train_set_y[rows]},
         mode=mode,
     )
-    backends.warm_up([train_model, validate_model, test_model], 0, classifier.params)
+    backends.warm_up(train_model, validate_model, test_model)
 
     announce("... training the model")
     state = TrainingState() if n_steps is None else FixedStepsState(n_steps=n_steps)
