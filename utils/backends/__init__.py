@@ -1,4 +1,4 @@
-"""A backend's name -> the PyTensor mode that compiles for it."""
+"""Backends: a PyTensor mode for each, found by its name."""
 
 from utils.errors import BackendError
 
