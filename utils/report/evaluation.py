@@ -176,5 +176,5 @@ def image_shape(n_in):
 
 
 def _scaled(images, floatX):
-    pixels = np.asarray(images, dtype=floatX)
-    return pixels / 256 if images.dtype == np.uint8 else pixels
+    scale = 256 if images.dtype == np.uint8 else 1
+    return np.divide(images, floatX.type(scale), dtype=floatX)

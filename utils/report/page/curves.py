@@ -64,10 +64,11 @@ def _chart(title, series, curves, summary):
         f'y2="{HEIGHT - BOTTOM}"/>'
     )
     for number, (name, line) in enumerate(lines.items()):
-        places = [f"{across(x):.1f},{down(y):.1f}" for x, y in line]
-        # A line to the same place is a dot, where there is no other.
-        path = " ".join(places if len(places) > 1 else places * 2)
+        path = " ".join(f"{across(x):.1f},{down(y):.1f}" for x, y in line)
         svg += f'<polyline class="series{number}" points="{path}"/>'
+        if len(line) == 1:  # of which a line shows nothing
+            cx, cy = path.split(",")
+            svg += f'<circle class="series{number}" cx="{cx}" cy="{cy}" r="3"/>'
         legend += f'<li class="series{number}">{escape(name)}</li>'
     return (
         f"<figure><figcaption>{escape(title)}</figcaption>"
