@@ -4,6 +4,7 @@ import os
 
 from utils.errors import DatasetError, MnistUnavailableError
 
+from .fingerprint import fingerprint
 from .mapping import read_ahead
 from .mnist import NAME as MNIST
 from .mnist import find_mnist
@@ -15,6 +16,7 @@ __all__ = [
     "DatasetError",
     "MnistUnavailableError",
     "find_mnist",
+    "fingerprint",
     "load",
     "read_ahead",
 ]
