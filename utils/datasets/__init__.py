@@ -81,7 +81,7 @@ def load(dataset, offline=False, notify=None, dtype=None):
 
             splits = check(digits.read(), name)
         else:
-            from . import files
+            from . import formats
 
-            splits = files.read(name)
+            splits = formats.read(name)
         return (dtype == "uint8" and as_bytes(splits)) or scale(splits)
