@@ -4,11 +4,11 @@ import os
 
 from utils.errors import DatasetError, MnistUnavailableError
 
+from . import reading
 from .fingerprint import fingerprint
 from .mapping import read_ahead
 from .mnist import NAME as MNIST
 from .mnist import find_mnist
-from .reading import reading
 from .splits import as_bytes, check, scale
 
 __all__ = [
@@ -76,7 +76,7 @@ def load(dataset, offline=False, notify=None, dtype=None):
         ) from error
     if name == MNIST:
         name = find_mnist(offline, notify)
-    with reading(name):
+    with reading.reading(name):
         if name == DIGITS:
             from . import digits
 
