@@ -248,7 +248,7 @@ def test_decoded_cache_serves_the_second_load(tmp_path, large, monkeypatch):
     path, splits = large
     assert_same(load(path), splits)
     assert len(entries(tmp_path)) == 1
-    monkeypatch.setattr(datasets.files, "_decode", never)
+    monkeypatch.setattr(datasets.formats, "_decode", never)
     assert_same(load(path), splits)
     # Whole 256ths are kept as bytes.
     assert (entries(tmp_path)[0] / "0.npy").stat().st_size < 1.5e6
@@ -258,7 +258,7 @@ def test_decoded_cache_keeps_other_floats(tmp_path, monkeypatch):
     splits = [(RNG.random((n, 600), np.float32), np.zeros(n, int)) for n in (900, 2, 2)]
     path = write(tmp_path / "a.pkl.gz", splits)
     load(path)
-    monkeypatch.setattr(datasets.files, "_decode", never)
+    monkeypatch.setattr(datasets.formats, "_decode", never)
     assert_same(load(path), splits)
 
 
@@ -302,7 +302,7 @@ def test_decoded_cache_is_not_trusted(tmp_path, large, monkeypatch, name):
     load(path)
     damage(entries(tmp_path)[0], *DAMAGE[name])
     assert_same(load(path), splits)
-    monkeypatch.setattr(datasets.files, "_decode", never)
+    monkeypatch.setattr(datasets.formats, "_decode", never)
     assert_same(load(path), splits)
 
 

@@ -1,14 +1,14 @@
-"""A name or a path becomes three checked splits, (x, y) pairs of NumPy arrays."""
+"""Load a dataset: from a name or a path to three checked (x, y) pairs of arrays."""
 
 import os
 
 from utils.errors import DatasetError, MnistUnavailableError
 
+from . import reading
 from .fingerprint import fingerprint
 from .mapping import read_ahead
 from .mnist import NAME as MNIST
 from .mnist import find_mnist
-from .reading import reading
 from .splits import as_bytes, check, scale
 
 __all__ = [
@@ -33,21 +33,21 @@ def load(dataset, offline=False, notify=None, dtype=None):
         - ``digits``: the 1,797 handwritten digits, 8 x 8, that scikit-learn carries.
           In file order 1,197 are for training, 300 for validation, 300 for test;
           pixels (0 to 16) are divided by 16.
-        - ``mnist.pkl.gz``, without a folder: what `find_mnist` finds.
+        - ``mnist.pkl.gz``, without a folder: MNIST, wherever `find_mnist` finds it.
         - The path of a ``.pkl.gz`` or ``.pkl`` file in the tutorials' layout: three
           (images, labels) pairs, pickled by Python 2 or 3.
         - The path of a folder of four IDX files, or of an ``.npz`` with ``x_train``,
           ``y_train``, ``x_test`` and ``y_test``, or of a folder of the same four as
-          ``.npy``. The last 10,000 training images, or
-          the last sixth of fewer than 60,000, are validation.
+          ``.npy``. The last 10,000 training images, or the last sixth of fewer than
+          60,000, are for validation.
 
-        What a file is, its first bytes tell, not its name.
+        A file's format is recognised by its first bytes, not by its name.
     offline : bool, default False
         Do not download MNIST.
     notify : callable, optional
         Called with one-line messages, such as where a download comes from.
     dtype : "uint8" or None, default None
-        "uint8" asks for the bytes, and leaves the division by 256 to the caller.
+        "uint8" asks for bytes, and leaves the division by 256 to the caller.
 
     Returns
     -------
@@ -56,8 +56,8 @@ def load(dataset, offline=False, notify=None, dtype=None):
         where a file of float64 holds values that float32 does not); whole-number
         pixels, 0 to 255, are divided by 256 as the tutorial does, floats are kept,
         bool is 0 or 1. y: ``(n,)`` int32, from 0 to the largest training label.
-        Where bytes are asked for, x is uint8 if every pixel is a whole 256th, and what
-        is said above if not. Those of plain files lie in the file, mapped into memory.
+        Where bytes are asked for, x is uint8 if every pixel is a whole 256th, otherwise
+        as above. Bytes of plain IDX and .npy files are mapped into memory.
 
     Raises
     ------
@@ -65,7 +65,8 @@ def load(dataset, offline=False, notify=None, dtype=None):
         If there is no such dataset, or it is broken or unfit; the message names the
         file, what was expected, what was found, and what to do.
     MnistUnavailableError
-        A `DatasetError`: MNIST was asked for by its bare name and cannot be had.
+        A `DatasetError`: MNIST was asked for by its bare name, and is neither here nor
+        can be downloaded.
     """
     try:
         name = os.fsdecode(dataset)
@@ -75,13 +76,15 @@ def load(dataset, offline=False, notify=None, dtype=None):
         ) from error
     if name == MNIST:
         name = find_mnist(offline, notify)
-    with reading(name):
+    with reading.reading(name):
         if name == DIGITS:
             from . import digits
 
             splits = check(digits.read(), name)
         else:
-            from . import files
+            from . import formats
 
-            splits = files.read(name)
-        return (dtype == "uint8" and as_bytes(splits)) or scale(splits)
+            splits = formats.read(name)
+        if dtype == "uint8":
+            return as_bytes(splits) or scale(splits)
+        return scale(splits)

@@ -1,38 +1,33 @@
-"""Keep decoded datasets in the user's cache, where inflating them again is slow.
+"""Keep decoded datasets in the user's cache, because inflating them again is slow.
 
-An entry is a folder of six .npy arrays and an ``entry.json``, under ``decoded`` in
-the user's cache. It counts only for a source of the same path, size and times, only
-where each array's CRC-32 is right, and can be deleted at any time. Whatever goes wrong
-here means that the source is decoded again, never more.
+An entry is a stored .npz, under ``decoded`` in the user's cache. Its name is a digest
+of the source's path, size and times, and its zip has a CRC-32 of each array. It can be
+deleted at any time: whatever goes wrong here, the source is decoded again.
 """
 
 import contextlib
 import hashlib
-import json
+import io
 import os
-import shutil
-import tempfile
-import time
 import zlib
 
 import numpy as np
 
-from utils.errors import DatasetError
+from utils.files import write_atomic
+from utils.files.npy import MAX_HEADER_BYTES, read_header, read_into
 
 from . import user_cache
-from .npy import read_npy
 from .splits import check, whole_256ths
 from .streams import GZIP_MAGIC
 
-VERSION = 1
+VERSION = 2
 MIN_SOURCE_BYTES = 2**20  # below this, decoding takes milliseconds
 MAX_ENTRY_BYTES = 2**29
 MAX_ENTRIES = 4
-_STALE_SECONDS = 3600  # a temporary folder of this age was left by a killed run
 
 
-def key(paths):
-    """What tells one state of a dataset's files from another.
+def entry(paths):
+    """Name the entry of a dataset's files in the state that they have now.
 
     Parameters
     ----------
@@ -41,30 +36,29 @@ def key(paths):
     Returns
     -------
     str or None
-        None where keeping them decoded does not pay: they are small, or not
-        compressed, or not there.
+        Path of the entry, which need not exist; None where there is no folder for it,
+        or nothing to gain: the files are small, or not compressed, or missing.
     """
+    root = user_cache.folder()
     try:
         states = [os.stat(path) for path in paths]
-        if sum(state.st_size for state in states) < MIN_SOURCE_BYTES:
-            return None
-        if not any(_is_compressed(path) for path in paths):
+        large = sum(state.st_size for state in states) >= MIN_SOURCE_BYTES
+        if root is None or not large or not any(map(_is_compressed, paths)):
             return None
     except OSError:
         return None
-    return json.dumps(
-        [VERSION]
-        + [
-            [
-                os.path.realpath(path),
-                state.st_size,
-                state.st_mtime_ns,
-                state.st_ctime_ns,
-                state.st_ino,
-            ]
-            for path, state in zip(paths, states, strict=True)
-        ]
-    )
+    key = [
+        (
+            os.path.realpath(path),
+            state.st_size,
+            state.st_mtime_ns,
+            state.st_ctime_ns,
+            state.st_ino,
+        )
+        for path, state in zip(paths, states, strict=True)
+    ]
+    digest = hashlib.sha256(repr((VERSION, key)).encode()).hexdigest()
+    return os.path.join(root, "decoded", f"{digest[:32]}.npz")
 
 
 def _is_compressed(path):
@@ -74,96 +68,65 @@ def _is_compressed(path):
     return head[:2] == GZIP_MAGIC or (head[:2] == b"PK" and head[8:10] != b"\0\0")
 
 
-def _entry(key):
-    root = user_cache.folder()
-    if root is None:
-        return None
-    name = hashlib.sha256(os.fsencode(key)).hexdigest()[:32]
-    return os.path.join(root, "decoded", name)
-
-
-def load(key):
+def load(entry):
     """Read an entry.
 
     Parameters
     ----------
-    key : str
+    entry : str
 
     Returns
     -------
     list of three (x, y) pairs, or None
         As `splits.check` gives them; None where there is no sound entry.
     """
-    entry = _entry(key)
-    if entry is None or not os.path.isdir(entry):
-        return None
-    try:
-        with open(os.path.join(entry, "entry.json"), encoding="utf-8") as file:
-            description = json.loads(file.read(2**16))
-        if description["key"] != key:
-            raise DatasetError(f"{entry}: expected the key {key}, found another")
-        arrays = [
-            _read(os.path.join(entry, f"{index}.npy"), checksum)
-            for index, checksum in enumerate(description["crc32"])
-        ]
+    import zipfile
+
+    # A damaged file can fail in zipfile or NumPy in many ways.
+    with contextlib.suppress(Exception), open(entry, "rb") as file:
+        with zipfile.ZipFile(file) as archive:
+            arrays = [_read(file, archive, info) for info in archive.infolist()]
         splits = check(zip(arrays[::2], arrays[1::2], strict=True), entry)
         with contextlib.suppress(OSError):
             os.utime(entry)  # the entries used last are the ones kept
         return splits
-    except (OSError, ValueError, EOFError, LookupError, TypeError, RecursionError):
-        shutil.rmtree(entry, ignore_errors=True)
-        return None
+    return None
 
 
-def _read(path, checksum):
-    with open(path, "rb") as file:
-        array = read_npy(file, os.fstat(file.fileno()).st_size, path)
-    if zlib.crc32(array) != checksum:
-        raise DatasetError(f"{path}: the checksum is wrong")
-    return array
+def _read(file, archive, info):
+    """Read a stored array; zipfile's own reading would copy all of it once more."""
+    archive.open(info).close()  # leaves the file at the member's first byte
+    raw = np.empty(info.file_size, np.uint8)
+    read_into(file, raw)
+    if zlib.crc32(raw) != info.CRC:
+        raise ValueError(f"{info.filename}: the checksum is wrong")
+    head = io.BytesIO(raw[:MAX_HEADER_BYTES])
+    shape, dtype, _ = read_header(head)
+    return raw[head.tell() :].view(dtype).reshape(shape)
 
 
-def store(key, splits):
+def store(entry, splits):
     """Write an entry, bytes where the pixels are whole 256ths, or skip it silently.
 
     Parameters
     ----------
-    key : str
+    entry : str
     splits : list of three (x, y) pairs
         As `splits.check` gives them.
     """
-    entry = _entry(key)
-    if entry is None:
-        return
     arrays = [array for x, y in splits for array in (whole_256ths(x), y)]
     if sum(array.nbytes for array in arrays) > MAX_ENTRY_BYTES:
         return
-    parent, temporary = os.path.dirname(entry), None
-    try:
-        os.makedirs(parent, exist_ok=True)
-        temporary = tempfile.mkdtemp(prefix="tmp-", dir=parent)
-        for index, array in enumerate(arrays):
-            np.save(os.path.join(temporary, f"{index}.npy"), array, allow_pickle=False)
-        description = {"key": key, "crc32": [zlib.crc32(array) for array in arrays]}
-        with open(os.path.join(temporary, "entry.json"), "w", encoding="utf-8") as file:
-            json.dump(description, file)
-        # Fails where another process was first, whose entry is as good.
-        os.rename(temporary, entry)
-        _prune(parent)
-    except OSError:
-        if temporary:
-            shutil.rmtree(temporary, ignore_errors=True)
+    content = io.BytesIO()
+    with contextlib.suppress(OSError, MemoryError):
+        np.savez(content, *arrays)
+        os.makedirs(os.path.dirname(entry), exist_ok=True)
+        write_atomic(entry, content.getbuffer())
+        _prune(os.path.dirname(entry))
 
 
-def _prune(parent):
-    now = time.time()
-    entries = []
-    for item in os.scandir(parent):
-        with contextlib.suppress(OSError):
-            modified = item.stat().st_mtime
-            if not item.name.startswith("tmp-"):
-                entries.append((modified, item.path))
-            elif now - modified > _STALE_SECONDS:
-                shutil.rmtree(item.path, ignore_errors=True)
-    for _, path in sorted(entries, reverse=True)[MAX_ENTRIES:]:
-        shutil.rmtree(path, ignore_errors=True)
+def _prune(folder):
+    """Remove all but the newest files, those that killed writers left included."""
+    paths = [item.path for item in os.scandir(folder) if item.is_file()]
+    for path in sorted(paths, key=os.path.getmtime)[:-MAX_ENTRIES]:
+        os.unlink(path)

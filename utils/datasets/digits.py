@@ -1,4 +1,4 @@
-"""The handwritten digits that scikit-learn carries, for a machine with no network."""
+"""The digits that scikit-learn carries, for a machine without a network."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Fetch MNIST's four files from the first mirror that has them whole."""
+"""Download MNIST's four files from the first mirror that has them whole."""
 
 import hashlib
 import os
@@ -37,7 +37,7 @@ GRACE_SECONDS = 20.0
 
 
 def missing(folder):
-    """The names of those files that `folder` has not, or not with the right bytes."""
+    """List the names of `FILES` that `folder` lacks, or has with other bytes."""
     return [name for name in FILES if not _is_whole(os.path.join(folder, name), name)]
 
 
@@ -63,20 +63,20 @@ def fetch(folder, notify=None):
     Parameters
     ----------
     folder : str
-        Made if it is not there.
+        Made if it does not exist.
     notify : callable, optional
-        Called with a line that names each mirror.
+        Called with a line for each file, which names the mirror.
 
     Returns
     -------
     str
-        `folder`, which has all files now.
+        `folder`, which now has all files.
 
     Raises
     ------
     DatasetError
-        If no mirror gives a file, with each address and why; or if `folder` cannot be
-        written.
+        If no mirror gives a file, with each address and reason; or if `folder` cannot
+        be written.
     """
     try:
         os.makedirs(folder, exist_ok=True)
@@ -106,9 +106,10 @@ def fetch(folder, notify=None):
 
 
 def _probe(failures):
-    """The mirrors that answer, in their order; the others are added to `failures`."""
+    """List the mirrors that answer, in order; the others are added to `failures`."""
     name = min(FILES, key=lambda name: FILES[name][0])
-    answers = {}
+    silence = TimeoutError(f"no answer within {PROBE_SECONDS:g} s")
+    answers = dict.fromkeys(MIRRORS, silence)
 
     def ask(mirror):
         import requests
@@ -131,8 +132,7 @@ def _probe(failures):
         thread.start()
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
-    silence = TimeoutError(f"no answer within {PROBE_SECONDS:g} s")
-    found = {mirror: answers.get(mirror, silence) for mirror in MIRRORS}
+    found = dict(answers)  # a late answer does not count
     failures += [(mirror + name, error) for mirror, error in found.items() if error]
     return [mirror for mirror, error in found.items() if error is None]
 
@@ -187,7 +187,7 @@ def _download(url, output_file, _pooch):
 
 
 def _reason(error):
-    """One line of an error, without the objects' addresses that urllib3 puts in."""
+    """Describe an error in a line, without the objects' addresses of urllib3."""
     text = " ".join(str(error).split())
     while getattr(error, "args", None) and isinstance(error.args[0], Exception):
         error = error.args[0]

@@ -12,10 +12,11 @@ import struct
 import numpy as np
 
 from utils.errors import DatasetError
+from utils.files.npy import read_array
 
 from .mapping import map_bytes
 from .reading import reading
-from .streams import is_plain, open_stream, read_array
+from .streams import is_plain, open_stream
 
 FILES = (
     "train-images-idx3-ubyte",
@@ -36,11 +37,11 @@ def paths(folder):
     Returns
     -------
     found : list of str
-        Paths of those there are, in the order of `FILES`; a plain file is taken
+        Paths of those that exist, in the order of `FILES`; a plain file is taken
         before a gzipped one. ``train-images.idx3-ubyte``, as some archives have it,
         is found too.
     missing : list of str
-        The names of those there are not.
+        The names of the others.
     """
     found, missing = [], []
     for name in FILES:
@@ -90,29 +91,26 @@ def _read_file(path, dimensions):
     with reading(path):
         stream, size = open_stream(path)
         with stream:
-            return _read_elements(path, stream, size, dimensions)
+            shape = _read_shape(path, stream, dimensions)
+            if dimensions == 3 and is_plain(stream):
+                return map_bytes(stream, shape)
+            elements = read_array(stream, shape, np.dtype(np.uint8), size)
+            if stream.read(1):
+                raise ValueError(
+                    f"expected {elements.size} bytes of elements, found more bytes"
+                )
+            return elements
 
 
-def _read_elements(path, stream, size, dimensions):
-    length = 4 * (1 + dimensions)
-    header = stream.read(length)
-    if len(header) < length:
+def _read_shape(path, stream, dimensions):
+    header = stream.read(4 * (1 + dimensions))
+    if len(header) < 4 * (1 + dimensions):
         raise EOFError("the header is cut short")
-    magic, *shape = struct.unpack(f">{1 + dimensions}I", header)
+    magic, n, *image = struct.unpack(f">{1 + dimensions}I", header)
     if magic != _MAGIC[dimensions]:
         raise DatasetError(
             f"{path}: expected the magic number 0x{_MAGIC[dimensions]:08x} of "
             f"{'images' if dimensions == 3 else 'labels'}, found 0x{magic:08x}. "
             "Check that this file was not mixed up with another."
         )
-    if dimensions == 3 and is_plain(stream):
-        elements = map_bytes(stream, length, tuple(shape))
-        stream.seek(length + elements.size)
-    else:
-        elements = read_array(stream, tuple(shape), np.dtype(np.uint8), size - length)
-    if stream.read(1):
-        raise DatasetError(
-            f"{path}: expected {elements.size} bytes of elements, as its header says, "
-            "found more. Get the file again."
-        )
-    return elements.reshape(shape[0], math.prod(shape[1:])) if shape[1:] else elements
+    return (n, math.prod(image)) if image else (n,)

@@ -12,8 +12,8 @@ _PART = 2**24  # bytes that are asked for at a time
 _LEAST = 2**26  # of fewer bytes the pages cost less than a thread
 
 
-def map_bytes(file, offset, shape):
-    """Map bytes of a file into memory, where they are read when they are looked at.
+def map_bytes(file, shape):
+    """Map the rest of a file into memory, where its bytes are read when looked at.
 
     They are then in the system's file cache, not in the process's own memory. A file
     that is cut short meanwhile ends the process; one that is replaced does no harm.
@@ -21,9 +21,7 @@ def map_bytes(file, offset, shape):
     Parameters
     ----------
     file : binary file
-        Not compressed.
-    offset : int
-        Position of the first element.
+        Not compressed, and positioned at the first element.
     shape : tuple of int
 
     Returns
@@ -35,20 +33,25 @@ def map_bytes(file, offset, shape):
     ------
     EOFError
         If the file has fewer bytes.
+    ValueError
+        If it has more.
     """
-    needed, left = math.prod(shape), os.fstat(file.fileno()).st_size - offset
+    offset, needed = file.tell(), math.prod(shape)
+    left = os.fstat(file.fileno()).st_size - offset
     if needed > left:
         raise EOFError(f"expected {needed} bytes of elements, found {left}")
+    if needed < left:
+        raise ValueError(f"expected {needed} bytes of elements, found more bytes")
     if needed == 0:
         return np.empty(shape, np.uint8)
     return np.asarray(np.memmap(file, np.uint8, "r", offset, shape))
 
 
 def read_ahead(array):
-    """Have a thread bring a mapped array's pages in before training looks at them.
+    """Start a thread that brings a mapped array's pages in before training needs them.
 
-    Each would else stop training for a moment when it is touched for the first time. On
-    Linux alone; nothing is done for an array that would fill half of the memory, or
+    Otherwise each stops training for a moment when it is touched for the first time.
+    Only on Linux; nothing is done for an array that would fill half of the memory, or
     that is not mapped.
 
     Parameters
@@ -72,8 +75,8 @@ def read_ahead(array):
 
 
 def _populate(array, page):
-    # An address and a length to each call; where the system does not know the advice,
-    # the first one fails, and training reads the pages itself.
+    # Where the system does not know the advice the first call fails, and training reads
+    # the pages itself.
     madvise = getattr(ctypes.CDLL(None), "madvise", None)
     first, end = array.ctypes.data, array.ctypes.data + array.nbytes
     for address in range(first // page * page, end, _PART):

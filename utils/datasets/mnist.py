@@ -1,4 +1,4 @@
-"""Find MNIST on this machine, or else fetch it."""
+"""Find MNIST on this machine, otherwise download it."""
 
 import os
 from pathlib import Path
@@ -12,19 +12,19 @@ _DATA = Path(__file__).resolve().parents[2] / "data"
 
 
 def find_mnist(offline=False, notify=None):
-    """Find what the bare name ``mnist.pkl.gz`` stands for.
+    """Find the files that the bare name ``mnist.pkl.gz`` stands for.
 
     It is looked for in the current folder, in ``data/`` beside the scripts, in the
     folder that the environment variable ``LOGREG_DATA`` names, and in the user's
     cache (see `user_cache.folder`); in the last three also as MNIST's four IDX files,
-    gzipped or not. Else those are downloaded into the user's cache.
+    gzipped or not. Otherwise those are downloaded into the user's cache.
 
     Parameters
     ----------
     offline : bool, default False
         Do not download.
     notify : callable, optional
-        Called with lines that say what is being done.
+        Called with a line about each download.
 
     Returns
     -------
@@ -34,7 +34,7 @@ def find_mnist(offline=False, notify=None):
     Raises
     ------
     MnistUnavailableError
-        If MNIST is not here and cannot be fetched; every place is named.
+        If MNIST is not here and cannot be downloaded; every place is named.
     """
     cache = user_cache.folder()
     places = [_DATA, os.environ.get("LOGREG_DATA") or None]

@@ -1,4 +1,4 @@
-"""Whatever fails while a dataset is read becomes one `DatasetError`."""
+"""Turn whatever fails while a dataset is read into one `DatasetError`."""
 
 import contextlib
 

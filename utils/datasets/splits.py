@@ -1,4 +1,4 @@
-"""From the arrays of a file to three checked splits of scaled pixels and labels."""
+"""Make three checked splits of scaled pixels and labels from a file's arrays."""
 
 import numpy as np
 
@@ -29,26 +29,58 @@ def split_validation(training, test):
     return [(x[:n_train], y[:n_train]), (x[n_train:], y[n_train:]), test]
 
 
-def flatten(x, y, name, where):
-    """One split's images as rows and labels as a vector, checked one by one.
+def check(splits, where):
+    """Check three splits, and bring images to rows and labels to int32.
 
     Parameters
     ----------
-    x, y : numpy.ndarray
-        Images ``(n, ...)`` of bytes, floats or bool; labels ``(n,)`` or ``(n, 1)``.
-    name, where : str
-        The split and the file, for messages.
+    splits : iterable of three (x, y) pairs
+        Images ``(n, ...)`` of whole numbers from 0 to 255, floats or bool; labels
+        ``(n,)`` or ``(n, 1)``.
+    where : str
+        The file's name in messages.
 
     Returns
     -------
-    x : numpy.ndarray, ``(n, n_in)``
-    y : numpy.ndarray, ``(n,)``
+    list of three (x, y) pairs
+        x ``(n, n_in)``, uint8 where pixels are whole numbers, otherwise bool or float;
+        y ``(n,)`` int32.
 
     Raises
     ------
     DatasetError
-        If the two are not images and labels of one split.
+        If the splits do not make one dataset.
     """
+    splits = [
+        _as_rows(x, y, name, where) for name, (x, y) in zip(NAMES, splits, strict=True)
+    ]
+    widths = [x.shape[1] for x, _ in splits]
+    if len(set(widths)) > 1:
+        raise DatasetError(
+            f"{where}: expected images of one size in all splits, found {widths[0]}, "
+            f"{widths[1]} and {widths[2]} pixels in training, validation and test."
+        )
+    largest = int(splits[0][1].max())
+    if not 0 <= largest < MAX_CLASSES:
+        raise DatasetError(
+            f"{where}: expected labels from 0 to {MAX_CLASSES - 1} at most, found "
+            f"{largest} as the largest of the training split."
+        )
+    checked = []
+    for name, (x, y) in zip(NAMES, splits, strict=True):
+        outside = (y < 0) | (y > largest)
+        if outside.any():
+            raise DatasetError(
+                f"{where}: expected labels from 0 to {largest}, the largest of the "
+                f"training split, found {y[outside][0]} at example "
+                f"{int(outside.argmax())} of the {name} split."
+            )
+        checked.append((_bytes_or_floats(x, name, where), y.astype(np.int32)))
+    return checked
+
+
+def _as_rows(x, y, name, where):
+    """Check that the arrays are images and labels of one split; the images as rows."""
     where = f"{where}: {name} split"
     if not isinstance(x, np.ndarray) or not isinstance(y, np.ndarray):
         raise DatasetError(
@@ -81,55 +113,6 @@ def flatten(x, y, name, where):
     return np.ascontiguousarray(x.reshape(len(x), -1)), y
 
 
-def check(splits, where):
-    """Check three splits, and bring images to rows and labels to int32.
-
-    Parameters
-    ----------
-    splits : list of three (x, y) pairs
-        As a reader gives them.
-    where : str
-        The file, for messages.
-
-    Returns
-    -------
-    list of three (x, y) pairs
-        x ``(n, n_in)``, uint8 where pixels are bytes, else bool or float; y ``(n,)``
-        int32.
-
-    Raises
-    ------
-    DatasetError
-        If the splits do not make one dataset.
-    """
-    splits = [
-        flatten(x, y, name, where) for name, (x, y) in zip(NAMES, splits, strict=True)
-    ]
-    widths = [x.shape[1] for x, _ in splits]
-    if len(set(widths)) > 1:
-        raise DatasetError(
-            f"{where}: expected images of one size in all splits, found {widths[0]}, "
-            f"{widths[1]} and {widths[2]} pixels in training, validation and test."
-        )
-    largest = int(splits[0][1].max())
-    if not 0 <= largest < MAX_CLASSES:
-        raise DatasetError(
-            f"{where}: expected labels from 0 to {MAX_CLASSES - 1} at most, found "
-            f"{largest} as the largest of the training split."
-        )
-    checked = []
-    for name, (x, y) in zip(NAMES, splits, strict=True):
-        outside = (y < 0) | (y > largest)
-        if outside.any():
-            raise DatasetError(
-                f"{where}: expected labels from 0 to {largest}, the largest of the "
-                f"training split, found {y[outside][0]} at example "
-                f"{int(outside.argmax())} of the {name} split."
-            )
-        checked.append((_bytes_or_floats(x, name, where), y.astype(np.int32)))
-    return checked
-
-
 def _bytes_or_floats(x, name, where):
     if x.dtype.kind in "iu" and x.dtype != np.uint8:
         low, high = x.min(), x.max()
@@ -152,7 +135,7 @@ def _bytes_or_floats(x, name, where):
 
 
 def as_bytes(splits):
-    """Pixels as bytes that stand for ``byte / 256``, where they can be had so.
+    """Convert pixels to bytes that stand for ``byte / 256``.
 
     Parameters
     ----------
@@ -164,17 +147,12 @@ def as_bytes(splits):
     list of three (x, y) pairs, or None
         x uint8; None where a pixel of any split is not a whole 256th.
     """
-    result = []
-    for x, y in splits:
-        x = whole_256ths(x)
-        if x.dtype != np.uint8:
-            return None
-        result.append((x, y))
-    return result
+    splits = [(whole_256ths(x), y) for x, y in splits]
+    return splits if all(x.dtype == np.uint8 for x, _ in splits) else None
 
 
 def whole_256ths(x, rows=4096):
-    """`x` as uint8 such that the result over 256 is exactly `x`, else `x` itself."""
+    """Return uint8 that divided by 256 is exactly `x`, otherwise `x` itself."""
     if x.dtype.kind != "f":
         return x
     result = np.empty(x.shape, np.uint8)
@@ -190,13 +168,13 @@ def whole_256ths(x, rows=4096):
 
 
 def scale(splits):
-    """Pixels as the tutorial has them: bytes divided by 256, other values kept.
+    """Scale pixels as the tutorial does: bytes divided by 256, other values kept.
 
     Parameters
     ----------
     splits : list of three (x, y) pairs
-        As `check` gives them. It is emptied on the way, so that only one split at a
-        time is in memory twice.
+        As `check` gives them. The list is emptied, so that only one split at a time
+        is in memory twice.
 
     Returns
     -------

@@ -1,28 +1,25 @@
-"""Read a file's bytes, gunzipped where it is gzip, within bounds known beforehand.
+"""Read a file's bytes, inflated if it is gzip, within bounds known beforehand.
 
 Failures are `OSError` or `EOFError`, which `reading.reading` turns into a
 `DatasetError` that names the file.
 """
 
 import io
-import math
 import os
 import stat
 import zlib
-
-import numpy as np
 
 from utils.errors import DatasetError
 
 # Deflate makes at most this many bytes of one (zlib's technical notes, "Maximum
 # compression factor"), so a compressed file's size bounds what it can claim.
 DEFLATE_RATIO = 1032
-# Beyond what MNIST takes as float64, more than this is a bomb and not images: those
+# Beyond what MNIST takes as float64, a higher ratio is a bomb and not images: those
 # deflate to a fifth, and their floats to a fiftieth.
 PLAUSIBLE_RATIO = 128
 ANY_RATIO_BYTES = 2**29
-# No more than this is read from one file, whatever it claims: six times the largest
-# set of the MNIST family (EMNIST, 814,255 images of 784 bytes).
+# The most that is read from one file, whatever it claims: six times the largest set of
+# the MNIST family (EMNIST, 814,255 images of 784 bytes).
 MAX_BYTES = 4 * 2**30
 CHUNK = 2**18
 MAX_MEMBERS = 2**16  # in blocks of 64 KB, as bgzip writes them, they hold MAX_BYTES
@@ -30,10 +27,14 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 
 class _Gunzip(io.RawIOBase):
-    """The bytes in a gzip file; zlib checks each member's length and CRC-32."""
+    """The bytes in a gzip file; zlib checks each member's length and CRC-32.
+
+    `gzip.GzipFile` reads padding byte by byte, and empty members, without an end.
+    """
 
     def __init__(self, file):
         self._file = file
+        self._compressed = b""  # read from the file, and not inflated yet
         self._inflate = zlib.decompressobj(31)
         self._members = 1
 
@@ -46,32 +47,32 @@ class _Gunzip(io.RawIOBase):
 
     def readinto(self, buffer):
         while True:
-            if self._inflate.eof and not self._next_member():
-                return 0
-            compressed = self._inflate.unconsumed_tail or self._file.read(CHUNK)
+            compressed = self._compressed or self._file.read(CHUNK)
+            if self._inflate.eof:
+                self._compressed = compressed.lstrip(b"\0")
+                if self._compressed:
+                    self._begin_member()
+                elif not compressed:
+                    return 0
+                continue
             try:
                 some = self._inflate.decompress(compressed, len(buffer))
             except zlib.error as error:
                 raise OSError(f"the gzip data are damaged: {error}") from error
+            self._compressed = (
+                self._inflate.unconsumed_tail or self._inflate.unused_data
+            )
             if some:
                 buffer[: len(some)] = some
                 return len(some)
             if not compressed and not self._inflate.eof:
                 raise OSError("the gzip data are cut short")
 
-    def _next_member(self):
-        rest = self._inflate.unused_data.lstrip(b"\0")
-        while not rest:
-            chunk = self._file.read(CHUNK)
-            if not chunk:
-                return False
-            rest = chunk.lstrip(b"\0")
+    def _begin_member(self):
         self._members += 1
         if self._members > MAX_MEMBERS:
             raise OSError(f"expected at most {MAX_MEMBERS} gzip members, found more")
-        self._file.seek(-len(rest), os.SEEK_CUR)
         self._inflate = zlib.decompressobj(31)
-        return True
 
 
 def open_stream(path):
@@ -84,14 +85,14 @@ def open_stream(path):
     Returns
     -------
     stream : io.BufferedReader
-        The file's bytes, gunzipped where it begins as gzip.
+        The file's bytes, inflated if it begins as gzip.
     size : int
         The most bytes that `stream` can give.
 
     Raises
     ------
     DatasetError
-        If it is no regular file (a pipe would block), or is empty.
+        If it is not a regular file (a pipe would block), or is empty.
     OSError
         If it cannot be opened.
     """
@@ -111,13 +112,13 @@ def open_stream(path):
 
 
 def inflated_limit(compressed):
-    """The most bytes that are taken from so many compressed ones."""
+    """Return the most bytes that are read from `compressed` bytes of deflated data."""
     plausible = max(compressed * PLAUSIBLE_RATIO, ANY_RATIO_BYTES)
     return min(compressed * DEFLATE_RATIO, plausible, MAX_BYTES)
 
 
 def is_plain(stream):
-    """Whether a stream that `open_stream` gave reads its file as it is."""
+    """Return True if a stream of `open_stream` gives its file's bytes as they are."""
     return not isinstance(stream.raw, _Gunzip)
 
 
@@ -126,44 +127,7 @@ def describe(head):
     start = head.lstrip().lower()
     if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
         return (
-            "a web page: the download got a page in place of the file. Delete it "
-            "and download the file again."
+            "a web page: the download got a page instead of the file. Delete it and "
+            "download the file again."
         )
     return f"the bytes {head[:8].hex(' ')}. Check that it is the right file."
-
-
-def read_array(stream, shape, dtype, left):
-    """Read an array's elements in C order.
-
-    Parameters
-    ----------
-    stream : binary stream with `readinto`
-    shape : tuple of int
-    dtype : numpy.dtype
-    left : int
-        The most bytes that `stream` still has; memory is taken only within them.
-
-    Returns
-    -------
-    numpy.ndarray
-        Of its own memory, of the given shape and dtype.
-
-    Raises
-    ------
-    EOFError
-        If the stream has fewer bytes.
-    """
-    needed = math.prod(shape) * dtype.itemsize
-    if needed > left:
-        raise EOFError(f"expected {needed} bytes of elements, found at most {left}")
-    array = np.empty(math.prod(shape), dtype)
-    view = memoryview(array.view(np.uint8))
-    while len(view):
-        received = stream.readinto(view[:CHUNK])
-        if not received:
-            raise EOFError(
-                f"expected {needed} bytes of elements, found {needed - len(view)}: "
-                "the file is cut short"
-            )
-        view = view[received:]
-    return array.reshape(shape)

@@ -1,13 +1,13 @@
-"""Where the user's cache is."""
+"""The folder of the user's cache."""
 
 import os
 import sys
 
 
 def folder():
-    """The project's folder in the user's cache; it need not exist yet.
+    """Return the project's folder in the user's cache; it need not exist yet.
 
-    It is the folder that the environment variable ``LOGREG_CACHE`` names, else
+    It is the folder that the environment variable ``LOGREG_CACHE`` names, otherwise
     ``logreg`` in the system's folder for caches: ``$XDG_CACHE_HOME`` or ``~/.cache``,
     ``~/Library/Caches`` on macOS, ``%LOCALAPPDATA%`` on Windows.
 

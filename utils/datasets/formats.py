@@ -1,11 +1,11 @@
-"""Read a dataset from a path, whichever of the formats it is in."""
+"""Recognise a dataset's format, and read it."""
 
 import os
 
 from utils.errors import DatasetError
 from utils.files import array_pickle
 
-from . import decoded_cache, idx, npy_folder
+from . import decoded_cache, idx
 from .splits import NAMES, check, split_validation
 from .streams import describe, open_stream
 
@@ -14,7 +14,7 @@ _IDX_MAGICS = (b"\0\0\10\1", b"\0\0\10\3")
 
 
 def read(path):
-    """Read and check a dataset; a slow one from the decoded cache where it is there.
+    """Read and check a dataset, if possible from the decoded cache.
 
     Parameters
     ----------
@@ -33,29 +33,30 @@ def read(path):
         `DatasetError`.
     """
     sources = idx.paths(path)[0] if os.path.isdir(path) else [path]
-    key = decoded_cache.key(sources)
-    if key:
-        splits = decoded_cache.load(key)
-        if splits:
-            return splits
+    entry = decoded_cache.entry(sources)
+    splits = entry and decoded_cache.load(entry)
+    if splits:
+        return splits
     splits = check(_decode(path), path)
     # The file may have been replaced while it was read.
-    if key and key == decoded_cache.key(sources):
-        decoded_cache.store(key, splits)
+    if entry and entry == decoded_cache.entry(sources):
+        decoded_cache.store(entry, splits)
     return splits
 
 
 def _decode(path):
     if os.path.isdir(path):
-        read_folder = npy_folder.read if npy_folder.is_one(path) else idx.read
-        return split_validation(*read_folder(path))
+        from . import numpy_files
+
+        read = numpy_files.read_folder if numpy_files.is_folder(path) else idx.read
+        return split_validation(*read(path))
     stream, size = open_stream(path)
     with stream:
         head = stream.peek(256)[:256]
         if head.startswith(_ZIP_MAGICS):
-            from . import npz
+            from . import numpy_files
 
-            return split_validation(*npz.read(path))
+            return split_validation(*numpy_files.read_npz(path))
         if head.startswith(_IDX_MAGICS):
             raise DatasetError(
                 f"{path}: expected a whole dataset, found one IDX file. Name the "

@@ -1,0 +1,120 @@
+"""Read the four arrays of a dataset, named as by Keras, from NumPy's files.
+
+They are the members of an .npz, which is a zip archive of .npy files, or a folder of
+.npy files, where bytes can be mapped into memory.
+"""
+
+import os
+import zipfile
+
+import numpy as np
+
+from utils.errors import DatasetError
+from utils.files.npy import read_header, read_npy
+
+from .mapping import map_bytes
+from .reading import reading
+from .streams import inflated_limit, is_plain, open_stream
+
+NAMES = ("x_train", "y_train", "x_test", "y_test")
+FILES = tuple(f"{name}.npy" for name in NAMES)
+
+
+def read_npz(path):
+    """Read the training and test sets of an .npz file.
+
+    Parameters
+    ----------
+    path : str
+
+    Returns
+    -------
+    list of two (x, y) pairs
+        Training and test, of the shapes and dtypes that the file has.
+
+    Raises
+    ------
+    Exception
+        If a member is missing or broken; `reading.reading` makes it a `DatasetError`.
+    """
+    with zipfile.ZipFile(path) as archive:
+        # Other members are never read, wherever their names point.
+        members = {info.filename: info for info in archive.infolist()}
+        missing = [name for name in NAMES if f"{name}.npy" not in members]
+        if missing:
+            raise DatasetError(
+                f"{path}: expected the arrays {', '.join(NAMES)}, found no "
+                f"{', '.join(missing)}. Save it with "
+                "numpy.savez(path, x_train=..., y_train=..., x_test=..., y_test=...)."
+            )
+        return _pairs(_read_member(path, archive, members[file]) for file in FILES)
+
+
+def is_folder(path):
+    """Return True if `path` is a folder that holds any of the four .npy files."""
+    return any(os.path.exists(os.path.join(path, file)) for file in FILES)
+
+
+def read_folder(folder):
+    """Read the training and test sets of a folder of .npy files.
+
+    Parameters
+    ----------
+    folder : str
+
+    Returns
+    -------
+    list of two (x, y) pairs
+        Training and test, of the shapes and dtypes that the files have. Images of
+        bytes in C order are mapped, see `mapping.map_bytes`.
+
+    Raises
+    ------
+    DatasetError
+        If a file is missing or broken.
+    """
+    missing = [file for file in FILES if not os.path.exists(os.path.join(folder, file))]
+    if missing:
+        raise DatasetError(
+            f"{folder}: expected the files {', '.join(FILES)}, found no "
+            f"{', '.join(missing)}. Save each array with numpy.save."
+        )
+    return _pairs(_read_file(os.path.join(folder, file)) for file in FILES)
+
+
+def _pairs(arrays):
+    train_x, train_y, test_x, test_y = arrays
+    return [(train_x, train_y), (test_x, test_y)]
+
+
+def _read_member(path, archive, info):
+    where = f"{path}, {info.filename}"
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise DatasetError(
+            f"{where}: expected a stored or deflated array, found compression method "
+            f"{info.compress_type}. Save it with numpy.savez_compressed."
+        )
+    if info.flag_bits & 1:
+        raise DatasetError(f"{where}: expected an array, found an encrypted one.")
+    compressed = min(info.compress_size, os.path.getsize(path))
+    limit = inflated_limit(compressed)
+    if info.file_size > limit:
+        raise DatasetError(
+            f"{where}: expected at most {limit} bytes of {compressed} compressed ones, "
+            f"found a claim of {info.file_size}. Get the file again from where you "
+            "trust it."
+        )
+    with archive.open(info) as stream:
+        return read_npy(stream, info.file_size, info.filename)
+
+
+def _read_file(path):
+    with reading(path):
+        stream, size = open_stream(path)
+        with stream:
+            if is_plain(stream):
+                shape, dtype, fortran_order = read_header(stream)
+                if dtype == np.uint8 and len(shape) > 1 and not fortran_order:
+                    return map_bytes(stream, shape)
+                stream.seek(0)
+            return read_npy(stream, size, os.path.basename(path))
