@@ -15,7 +15,7 @@ import numpy as np
 import pytensor
 
 from utils.errors import ModelFileError
-from utils.files import array_pickle, write_atomic
+from utils.files import array_pickle, open_regular, write_atomic
 
 # What the file calls the class, whichever script defined it: one that was pasted into a
 # console has it as __main__.LogisticRegression, which no other process could load.
@@ -147,7 +147,9 @@ def read(path):
     """
     path = Path(path)
     try:
-        saved = array_pickle.load_file(path, {CLASS: _SavedModel})
+        file, size = open_regular(path)
+        with file:
+            saved = array_pickle.load(file, {CLASS: _SavedModel}, size)
     except OSError as error:
         raise ModelFileError(
             f"{path}: the model cannot be read ({error.strerror}). Train one first "
