@@ -18,7 +18,7 @@ from .pickled_arrays import ArrayPickleError
 
 MAX_OPCODES = 2**18  # bounds the time, and the memory that small objects take
 MAX_LINE_BYTES = 256  # of a number or a name
-CHUNK = 2**20
+CHUNK = 2**18
 
 _ALLOWED = """
     PROTO MARK POP NONE NEWTRUE NEWFALSE INT LONG FLOAT BININT BININT1 BININT2 BINFLOAT
