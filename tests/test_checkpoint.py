@@ -1,55 +1,35 @@
 """A run that is cut off and resumed, against the same run unbroken."""
 
 import functools
-import hashlib
 import os
-import pickle
 import re
 
 import numpy as np
 import pytensor
 import pytest
 from changed import changed_script
+from cut_off import (
+    MIDDLE,
+    TRAININGS,
+    Killer,
+    check_resumed,
+    cut_off,
+    in_folder,
+    output,
+    resume,
+    saved,
+    train_cg,
+    train_sgd,
+)
 
 import logistic_cg
 import logistic_sgd
 from logistic_cg import cg_optimization_mnist
-from logistic_sgd import LogisticRegression, sgd_optimization_mnist
+from logistic_sgd import sgd_optimization_mnist
 from utils.backends import c_compiler
 from utils.errors import CheckpointError, ModelFileError
 from utils.files import WriteError
-from utils.training import Monitor, checkpoint_file, model_file
-
-
-class CutOff(Exception):
-    """As a kill would, it leaves nothing but the files."""
-
-
-class Killer(Monitor):
-    """Ends the run at a minibatch, and counts them."""
-
-    def __init__(self, at=None):
-        super().__init__()
-        self.at, self.count = at, 0
-
-    def advance(self, n_minibatches):
-        if self.count == self.at:
-            self._writer.wait()  # or what is on the disk would depend on time
-            raise CutOff
-        self.count += 1
-
-
-def train_sgd(dataset, n_epochs=6, **arguments):
-    return sgd_optimization_mnist(0.5, n_epochs, dataset, 10, **arguments)
-
-
-def train_cg(dataset, n_epochs=6, **arguments):
-    return cg_optimization_mnist(n_epochs, dataset, 10, **arguments)
-
-
-TRAININGS = {"sgd": train_sgd, "cg": train_cg}
-# A minibatch of the fifth epoch, and of an iteration between the first and the last.
-MIDDLE = 45
+from utils.training import checkpoint_file
 
 
 @pytest.fixture(params=TRAININGS)
@@ -59,72 +39,13 @@ def name(request):
 
 @pytest.fixture
 def train(name, tmp_path, tiny_npz, monkeypatch):
-    """Train on the tiny dataset in the temporary folder: batches of 10, 6 epochs."""
-    monkeypatch.chdir(tmp_path)
-    return functools.partial(TRAININGS[name], tiny_npz)
+    return in_folder(name, tiny_npz, tmp_path, monkeypatch)
 
 
-def resume(name, path="run.ckpt", **arguments):
-    function = {"sgd": sgd_optimization_mnist, "cg": cg_optimization_mnist}[name]
-    return function(resume=path, **arguments)
-
-
-def saved(path):
-    """The bytes of a model's W and b, and its metadata."""
-    model = model_file.load(path, LogisticRegression)
-    return [param.get_value().tobytes() for param in model.params], model.metadata
-
-
-def output(capsys):
-    return re.sub(
-        r"with [0-9.]+ (epochs|steps)/sec", "", capsys.readouterr().out
-    ).splitlines()
-
-
-def cut_off(train, at, **arguments):
-    with pytest.raises(CutOff):
-        train(checkpoint="run.ckpt", monitor=Killer(at), **arguments)
-
-
-@pytest.mark.parametrize("floatX", ["float32", "float64"])
-@pytest.mark.parametrize("at", [MIDDLE, 50, 59])
-def test_resumed_run_is_the_unbroken_one(train, name, at, floatX, tmp_path, capsys):
+def test_resumed_run_is_the_unbroken_one(train, name, capsys):
+    floatX = {"sgd": "float32", "cg": "float64"}[name]
     with pytensor.config.change_flags(floatX=floatX):
-        expected = train(model="unbroken.pkl")
-        unbroken = output(capsys)
-        cut_off(train, at)
-        first = output(capsys)
-        found = resume(name)
-    rest = output(capsys)
-    assert first == unbroken[: len(first)]
-    assert rest == unbroken[-len(rest) :]
-    assert len(first) + len(rest) == len(unbroken)
-    assert saved("best_model.pkl") == saved("unbroken.pkl")
-    for figure in ("best_validation_loss", "test_score", "best_epoch", "n_epochs"):
-        assert getattr(found, figure) == getattr(expected, figure)
-
-
-@pytest.mark.parametrize("at", [20, 30, 45, 70])
-def test_resumed_within_an_epoch(at, tiny_npz, tmp_path, monkeypatch, capsys):
-    """Patience 40 has validation come every 20 minibatches of an epoch's 50."""
-    monkeypatch.chdir(tmp_path)
-    changes = (
-        ("run.patience = 5000", "run.patience = 40"),
-        ("increase = 2", "increase = 6"),
-    )
-    sgd = changed_script(tmp_path, *changes).sgd_optimization_mnist
-    train = functools.partial(sgd, 0.01, 2, tiny_npz, 2)
-    expected = train(model="unbroken.pkl")
-    unbroken = output(capsys)
-    assert len(unbroken) > 8
-    cut_off(train, at)
-    first = output(capsys)
-    found = sgd(resume="run.ckpt")
-    rest = output(capsys)
-    assert first + rest == unbroken
-    assert found.n_epochs == expected.n_epochs == 2
-    assert found.best_epoch == expected.best_epoch
-    assert saved("best_model.pkl") == saved("unbroken.pkl")
+        check_resumed(train, functools.partial(resume, name), MIDDLE, capsys)
 
 
 def test_resumed_after_the_last_validation_before_patience_ends(
@@ -250,7 +171,7 @@ def test_checkpoint_of_the_other_script_is_named(train, name):
 
 def test_missing_checkpoint_is_an_error(name):
     with pytest.raises(CheckpointError, match="no.ckpt: .*cannot be read .No such"):
-        resume(name, "no.ckpt")
+        resume(name, resume="no.ckpt")
 
 
 def test_checkpoint_and_model_in_one_file(train):
@@ -305,52 +226,6 @@ def small(tiny_npz, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     cut_off(functools.partial(train_sgd, tiny_npz), MIDDLE)
     return tmp_path / "run.ckpt"
-
-
-def test_truncated_anywhere(small):
-    data = small.read_bytes()
-    for length in range(len(data)):
-        small.write_bytes(data[:length])
-        with pytest.raises(CheckpointError):
-            checkpoint_file.read(small)
-
-
-def test_any_flipped_bit_is_found(small):
-    data = bytearray(small.read_bytes())
-    sound = checkpoint_file.read(small)
-    rng = np.random.default_rng(0)
-    for position in range(len(data)):
-        bit = 1 << int(rng.integers(8))
-        data[position] ^= bit
-        small.write_bytes(data)
-        data[position] ^= bit
-        try:
-            found = checkpoint_file.read(small)
-        except CheckpointError:
-            continue
-        # Such as the length of a frame, which no reader needs.
-        assert pickle.dumps(found) == pickle.dumps(sound)
-
-
-class Call:
-    def __init__(self, function, *arguments):
-        self.call = function, arguments
-
-    def __reduce__(self):
-        return self.call
-
-
-@pytest.mark.parametrize("inside", [False, True])
-def test_hostile_file_runs_nothing(inside, tmp_path):
-    hostile = pickle.dumps(Call(os.mkdir, str(tmp_path / "executed")))
-    if inside:
-        digest = hashlib.sha256(hostile).hexdigest()
-        outside = {"format": checkpoint_file.FORMAT, "version": 1, "sha256": digest}
-        hostile = pickle.dumps(outside | {"content": hostile})
-    (tmp_path / "run.ckpt").write_bytes(hostile)
-    with pytest.raises(CheckpointError, match="mkdir"):
-        checkpoint_file.read(tmp_path / "run.ckpt")
-    assert not (tmp_path / "executed").exists()
 
 
 @pytest.mark.parametrize(
@@ -423,9 +298,9 @@ def test_strangers_checkpoint_writes_nothing_outside_the_folder(small, tmp_path)
     for place in (tmp_path / "new.pkl", "../new.pkl"):
         set_model(small, place)
         with pytest.raises(CheckpointError, match="outside the current folder"):
-            resume("sgd", small)
+            resume("sgd", resume=small)
     assert not (tmp_path / "new.pkl").exists()
-    resume("sgd", small, model=tmp_path / "new.pkl")
+    resume("sgd", resume=small, model=tmp_path / "new.pkl")
     assert (tmp_path / "new.pkl").exists()
 
 

@@ -2,28 +2,22 @@
 
 import functools
 import re
-from importlib.util import find_spec
 
 import numpy as np
 import pytensor
 import pytensor.tensor as T
 import pytest
-import reference
 from changed import changed_script
+from fixed_steps import check_steps
 
 import logistic_cg
 import logistic_sgd
 from logistic_sgd import LogisticRegression, sgd_optimization_mnist
-from utils.backends import c_compiler, compilation_mode
+from utils.backends import compilation_mode
 from utils.errors import HyperparameterError
 from utils.training import model_file
 from utils.training.example_order import ExampleOrder
 from utils.training.hyperparameters import check_hyperparameters
-
-COMPILER = pytest.mark.skipif(
-    bool(c_compiler.find().error), reason="needs a C++ compiler"
-)
-JAX = pytest.mark.skipif(find_spec("jax") is None, reason="needs the extra `jax`")
 
 
 @pytest.fixture
@@ -35,68 +29,11 @@ def train(tiny_npz, tmp_path, monkeypatch):
     )
 
 
-def shuffled_sgd(x, y, seed, n_steps):
-    """W and b after so many steps of NumPy's, on batches of 12 of the 100 examples."""
-    W, b = np.zeros((x.shape[1], 3)), np.zeros(3)
-    rng = np.random.default_rng(seed)
-    for step in range(n_steps):
-        if step % 8 == 0:
-            order = rng.permutation(100)
-        batch = order[step % 8 * 12 : (step % 8 + 1) * 12]
-        _, g_W, g_b = reference.cost_and_gradients(W, b, x[batch], y[batch])
-        W, b = W - 0.5 * g_W, b - 0.5 * g_b
-    return W, b
+def test_training_takes_the_steps_of_numpy(train, tiny_splits, capsys):
+    check_steps("auto", "float32", 1e-5, train, tiny_splits, capsys)
 
 
-@pytest.mark.parametrize(
-    "backend, floatX, tolerance",
-    [
-        pytest.param("c", "float32", 1e-5, marks=COMPILER),
-        pytest.param("c", "float64", 1e-12, marks=COMPILER),
-        ("numba", "float32", 1e-5),
-        pytest.param("jax", "float32", 1e-5, marks=JAX),
-    ],
-)
-def test_training_takes_the_steps_of_numpy(
-    backend, floatX, tolerance, train, tiny_splits, capsys
-):
-    """19 steps: two epochs, each without 4 of the 100, and 3 steps of a third."""
-    with pytensor.config.change_flags(floatX=floatX):
-        result = train(shuffle=7, n_steps=19, backend=backend)
-    W, b = shuffled_sgd(*tiny_splits[0], 7, 19)
-    (valid_x, valid_y), (test_x, test_y) = tiny_splits[1:]
-    valid_error = reference.error(W, b, valid_x[:12], valid_y[:12])
-    test_error = reference.error(W, b, test_x[:24], test_y[:24])
-    all_error = reference.error(W, b, test_x, test_y)
-
-    model = model_file.load("best_model.pkl", LogisticRegression)
-    for param, expected in zip(model.params, (W, b), strict=True):
-        found = param.get_value()
-        np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
-    figures = {"epoch": 3, "step": 19, "shuffle": 7, "batch_size": 12}
-    assert figures.items() <= model.metadata.items()
-    assert model.metadata["test_error"] == result.test_score == test_error
-    assert result.best_validation_loss == valid_error
-
-    out, err = capsys.readouterr()
-    where = [line.split(",")[:2] for line in out.splitlines() if line[:5] == "epoch"]
-    assert where == [
-        [f"epoch {e}", f" minibatch {m}/8"] for e, m in ((1, 8), (2, 8), (3, 3))
-    ]
-    assert (
-        "\nOptimization complete with latest validation score of "
-        f"{valid_error * 100:f} %,with test performance {test_error * 100:f} %\n"
-        "The code run for 19 steps, with "
-    ) in out
-    assert "best" not in out
-    assert err.splitlines()[-1] == (
-        f"The model after step 19 has accuracy {1 - all_error:.4f} over all 30 test "
-        "examples"
-    )
-
-
-@pytest.mark.parametrize("backend", [pytest.param("c", marks=COMPILER), "numba"])
-def test_shuffled_minibatch_is_fused(backend):
+def test_shuffled_minibatch_is_fused():
     x, y, index = T.fmatrix("x"), T.ivector("y"), T.lscalar("index")
     data = pytensor.shared(np.zeros((9, 5), "float32"))
     labels = pytensor.shared(np.zeros(9, "int32"))
@@ -108,7 +45,7 @@ def test_shuffled_minibatch_is_fused(backend):
             [index],
             [cost, *T.grad(cost, classifier.params)],
             givens={x: data[rows], y: labels[rows]},
-            mode=compilation_mode(backend),
+            mode=compilation_mode(),
         )
     ops = [type(node.op).__name__ for node in function.maker.fgraph.apply_nodes]
     assert ops.count("SoftmaxRegressionLoss") == 1
@@ -185,23 +122,3 @@ def test_conjugate_gradient_has_neither_option(option, capsys):
     with pytest.raises(SystemExit, match="2"):
         logistic_cg.main([option, "1"])
     assert f"unrecognized arguments: {option}" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_accuracy_of_tensorflows_softmax_regression(
-    seed, mnist_folder, tmp_path, capsys
-):
-    """0.914 to 0.917 is what NumPy gives over these seeds, to three decimals."""
-    with pytensor.config.change_flags(floatX="float32"):
-        sgd_optimization_mnist(
-            0.5,
-            dataset=mnist_folder,
-            batch_size=64,
-            shuffle=seed,
-            n_steps=1000,
-            model=tmp_path / "model.pkl",
-        )
-    accuracy = re.search(
-        r"step 1000 has accuracy (\S+) over all 10000", capsys.readouterr().err
-    )
-    assert 0.9135 <= float(accuracy[1]) < 0.9175

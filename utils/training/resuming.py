@@ -28,7 +28,9 @@ def resumable(train):
         Raises `HyperparameterError` and `CheckpointError` besides.
     """
     signature = inspect.signature(train)
-    dataset = "mnist_pkl_gz" if "mnist_pkl_gz" in signature.parameters else "dataset"
+    own_settings, dataset = ("shuffle", "n_steps"), "dataset"
+    if "mnist_pkl_gz" in signature.parameters:
+        own_settings, dataset = ("shards",), "mnist_pkl_gz"
 
     @functools.wraps(train)
     def resumed(*args, **kwargs):
@@ -47,9 +49,7 @@ def resumable(train):
         kept[dataset] = kept.pop("dataset", None)
         if "model" not in given:
             _check_place(path, kept.get("model", ""))
-        names = {"model", "backend", *signature.parameters}
-        if "learning_rate" in names:
-            names |= {"shuffle", "n_steps"}
+        names = {"model", "backend", *own_settings, *signature.parameters}
         if ends:
             names -= {"n_epochs", "n_steps"}
         kept = {name: value for name, value in kept.items() if name in names}

@@ -9,6 +9,7 @@ import math
 import sys
 
 import pytensor
+import pytensor.tensor as T
 
 from utils import datasets
 from utils.backends import compilation_mode, updated_variables, warm_up
@@ -352,6 +353,13 @@ class Run(TrainingState):
             All test images and labels, those past the last full minibatch included, for
             the variables that `errors` is written in.
         """
+        # JAX wants to know that images and labels are of one number.
+        givens = {
+            variable: T.specify_shape(
+                all_rows, (self._n_test, *[None] * (all_rows.ndim - 1))
+            )
+            for variable, all_rows in givens.items()
+        }
         test_all = pytensor.function([], errors, givens=givens, mode=self.mode)
         print(
             f"The model after step {self.iter + 1} has accuracy {1 - test_all():.4f} "

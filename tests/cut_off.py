@@ -1,0 +1,94 @@
+"""Runs that are cut off as by a kill, and what is left of them."""
+
+import functools
+import re
+
+import pytest
+
+from logistic_cg import cg_optimization_mnist
+from logistic_sgd import sgd_optimization_mnist
+from utils.training import Monitor, model_file
+
+
+class CutOff(Exception):
+    """As a kill would, it leaves nothing but the files."""
+
+
+class Killer(Monitor):
+    """Ends the run at a minibatch, and counts them."""
+
+    def __init__(self, at=None):
+        super().__init__()
+        self.at, self.count = at, 0
+
+    def advance(self, n_minibatches):
+        if self.count == self.at:
+            self._writer.wait()  # or what is on the disk would depend on time
+            raise CutOff
+        self.count += 1
+
+
+def train_sgd(dataset, n_epochs=6, **settings):
+    """Train on the tiny dataset: 10 minibatches of 10 an epoch."""
+    return sgd_optimization_mnist(0.5, n_epochs, dataset, 10, **settings)
+
+
+def train_cg(dataset, n_epochs=6, **settings):
+    return cg_optimization_mnist(n_epochs, dataset, 10, **settings)
+
+
+TRAININGS = {"sgd": train_sgd, "cg": train_cg}
+# A minibatch of the fifth epoch, and of an iteration between the first and the last.
+MIDDLE = 45
+
+
+def resume(name, **settings):
+    function = {"sgd": sgd_optimization_mnist, "cg": cg_optimization_mnist}[name]
+    return function(**{"resume": "run.ckpt"} | settings)
+
+
+def cut_off(train, at, **settings):
+    with pytest.raises(CutOff):
+        train(checkpoint="run.ckpt", monitor=Killer(at), **settings)
+
+
+def saved(path):
+    """The bytes of a model's W and b, and its metadata."""
+    model = model_file.read(path)
+    return [model[name].tobytes() for name in ("W", "b")], model["metadata"]
+
+
+def output(capsys):
+    """The lines on standard output, without the rate, which depends on the moment."""
+    out = capsys.readouterr().out
+    return re.sub(r"with [0-9.]+ (epochs|steps)/sec", "", out).splitlines()
+
+
+def check_resumed(train, resume, at, capsys):
+    """Cut a run off, resume it, and compare with the same run unbroken.
+
+    Parameters
+    ----------
+    train, resume : callable
+        They take settings.
+    at : int
+        The minibatch at which it is cut off.
+    """
+    expected = train(model="unbroken.pkl")
+    unbroken = output(capsys)
+    cut_off(train, at)
+    first = output(capsys)
+    found = resume(resume="run.ckpt")
+    rest = output(capsys)
+    assert first == unbroken[: len(first)]
+    assert rest == unbroken[-len(rest) :]
+    assert len(first) + len(rest) >= len(unbroken)
+    assert saved("best_model.pkl") == saved("unbroken.pkl")
+    for figure in ("best_validation_loss", "test_score", "best_epoch", "n_epochs"):
+        assert getattr(found, figure) == getattr(expected, figure)
+
+
+def in_folder(name, dataset, folder, monkeypatch):
+    """A training function of the tiny dataset, in a folder."""
+    monkeypatch.chdir(folder)
+    return functools.partial(TRAININGS[name], dataset)

@@ -1,0 +1,52 @@
+"""Runs cut off and resumed at more moments, and a checkpoint's flipped bits."""
+
+import functools
+
+import numpy as np
+import pytensor
+import pytest
+from changed import changed_script
+from cut_off import MIDDLE, TRAININGS, check_resumed, cut_off, in_folder, resume
+
+from utils.errors import CheckpointError
+from utils.training import checkpoint_file
+
+
+@pytest.mark.parametrize("floatX", ["float32", "float64"])
+@pytest.mark.parametrize("at", [MIDDLE, 50, 59])
+@pytest.mark.parametrize("name", TRAININGS)
+def test_resumed_run_is_the_unbroken_one(
+    name, at, floatX, tmp_path, tiny_npz, monkeypatch, capsys
+):
+    train = in_folder(name, tiny_npz, tmp_path, monkeypatch)
+    with pytensor.config.change_flags(floatX=floatX):
+        check_resumed(train, functools.partial(resume, name), at, capsys)
+
+
+@pytest.mark.parametrize("at", [20, 30, 45, 70])
+def test_resumed_within_an_epoch(at, tiny_npz, tmp_path, monkeypatch, capsys):
+    """Patience 40 has validation come every 20 minibatches of an epoch's 50."""
+    monkeypatch.chdir(tmp_path)
+    changes = ("patience = 5000", "patience = 40"), ("increase = 2", "increase = 6")
+    sgd = changed_script(tmp_path, *changes).sgd_optimization_mnist
+    check_resumed(functools.partial(sgd, 0.01, 2, tiny_npz, 2), sgd, at, capsys)
+
+
+def test_any_flipped_bit_is_found(tiny_npz, tmp_path, monkeypatch):
+    cut_off(in_folder("sgd", tiny_npz, tmp_path, monkeypatch), MIDDLE)
+    path = tmp_path / "run.ckpt"
+    sound = checkpoint_file.dumps(checkpoint_file.read(path))
+    data = bytearray(path.read_bytes())
+    assert data == sound
+    rng = np.random.default_rng(0)
+    for position in range(len(data)):
+        bit = 1 << int(rng.integers(8))
+        data[position] ^= bit
+        path.write_bytes(data)
+        data[position] ^= bit
+        try:
+            found = checkpoint_file.read(path)
+        except CheckpointError:
+            continue
+        # Such as the date of a member, which no reader needs.
+        assert checkpoint_file.dumps(found) == sound

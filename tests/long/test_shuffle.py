@@ -1,0 +1,55 @@
+"""Shuffled runs of a fixed number of steps on each backend, and on MNIST."""
+
+import functools
+import re
+from importlib.util import find_spec
+
+import pytensor
+import pytest
+from fixed_steps import check_steps
+
+from logistic_sgd import sgd_optimization_mnist
+from utils.backends import c_compiler
+
+COMPILER = pytest.mark.skipif(
+    bool(c_compiler.find().error), reason="needs a C++ compiler"
+)
+JAX = pytest.mark.skipif(find_spec("jax") is None, reason="needs the extra `jax`")
+
+
+@pytest.mark.parametrize(
+    "backend, floatX, tolerance",
+    [
+        pytest.param("c", "float64", 1e-12, marks=COMPILER),
+        ("numba", "float32", 1e-5),
+        pytest.param("jax", "float32", 1e-5, marks=JAX),
+    ],
+)
+def test_training_takes_the_steps_of_numpy(
+    backend, floatX, tolerance, tiny_npz, tiny_splits, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    train = functools.partial(
+        sgd_optimization_mnist, 0.5, dataset=tiny_npz, batch_size=12
+    )
+    check_steps(backend, floatX, tolerance, train, tiny_splits, capsys)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_accuracy_of_tensorflows_softmax_regression(
+    seed, mnist_folder, tmp_path, capsys
+):
+    """0.914 to 0.917 is what NumPy gives over these seeds, to three decimals."""
+    with pytensor.config.change_flags(floatX="float32"):
+        sgd_optimization_mnist(
+            0.5,
+            dataset=mnist_folder,
+            batch_size=64,
+            shuffle=seed,
+            n_steps=1000,
+            model=tmp_path / "model.pkl",
+        )
+    accuracy = re.search(
+        r"step 1000 has accuracy (\S+) over all 10000", capsys.readouterr().err
+    )
+    assert 0.9135 <= float(accuracy[1]) < 0.9175
