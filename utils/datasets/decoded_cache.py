@@ -121,7 +121,7 @@ def store(entry, splits):
     with contextlib.suppress(OSError, MemoryError):
         np.savez(content, *arrays)
         os.makedirs(os.path.dirname(entry), exist_ok=True)
-        write_atomic(entry, content.getbuffer())
+        write_atomic(entry, content.getvalue())
         _prune(os.path.dirname(entry))
 
 
