@@ -10,7 +10,8 @@ from test_bytes import (
 
 
 @pytest.mark.parametrize(
-    "backend, dtype", [("c", "float64"), ("numba", "float32"), ("jax", "float64")]
+    "backend, dtype",
+    [("c", "float32"), ("c", "float64"), ("numba", "float32"), ("jax", "float64")],
 )
 def test_training_on_bytes_is_training_on_floats(tiny_arrays, backend, dtype):
     functions = check_training(*tiny_arrays, backend, dtype)
@@ -18,8 +19,9 @@ def test_training_on_bytes_is_training_on_floats(tiny_arrays, backend, dtype):
         check_fused(functions)
 
 
-def test_bytes_over_a_power_of_two_are_divided_before():
-    check_divided_before(128)
+@pytest.mark.parametrize("divisor", [255, 128])
+def test_bytes_over_another_number_are_divided_before(divisor):
+    check_divided_before(divisor, "c")
 
 
 @pytest.mark.parametrize("backend", ["c", "numba", "py"])
