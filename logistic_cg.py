@@ -10,12 +10,12 @@ The lesson is that of the Deep Learning Tutorials; the method is in J. Nocedal a
 S. J. Wright, Numerical Optimization, section 5.2 (Polak-Ribiere).
 """
 
+import os
 import sys
 
-if __name__ == "__main__":  # the imports below take a second
-    from utils.cli import startup
+from utils.cli import startup
 
-    startup.prepare("logistic_cg.py")
+startup.prepare(__name__, __file__)  # ahead of the imports below: they take a second
 
 import numpy as np
 import pytensor
@@ -25,21 +25,7 @@ import scipy.optimize
 import logistic_sgd
 from logistic_sgd import load_data, scaled, shared_parameter
 from utils import backends
-from utils.cli import command_line
-from utils.report import outputs
-from utils.training import (
-    TrainingResult,
-    TrainingState,
-    check_hyperparameters,
-    minibatch_counts,
-    model_file,
-)
-from utils.training.checkpoint import Checkpoint
-from utils.training.cluster.shards import sharding
-from utils.training.monitor import Monitor
-from utils.training.objective import Objective
-from utils.training.replay import Replay
-from utils.training.resuming import resumable
+from utils.training import Objective, Replay, Run, resumable
 
 
 class LogisticRegression(logistic_sgd.LogisticRegression):
@@ -127,23 +113,16 @@ def compile_functions(splits, n_in, n_out, batch_size, mode):
         mode=mode,
     )
     functions = batch_cost_and_gradient, validate_model, test_model
-    backends.warm_up(functions, 0, classifier.params)
+    backends.warm_up(*functions)
     return classifier.theta, *functions
 
 
-@resumable(dataset="mnist_pkl_gz")
+@resumable
 def cg_optimization_mnist(
     n_epochs=50,
     mnist_pkl_gz="mnist.pkl.gz",
     batch_size=600,
-    *,
-    model="best_model.pkl",
-    backend="auto",
-    monitor=None,
-    checkpoint=None,
-    resume=None,
-    cluster=None,
-    shards=None,
+    **settings,
 ):
     """Train logistic regression by nonlinear conjugate gradient.
 
@@ -154,29 +133,12 @@ def cg_optimization_mnist(
     mnist_pkl_gz : str or path
         The dataset; see `logistic_sgd.load_data`.
     batch_size : int or None
-        Examples in a minibatch. Default 600; None means 600, or 20 where a split holds
-        fewer than 600. The rest past the last full minibatch is left out.
-    model : str or path
-        Where the best model is saved, as a `logistic_sgd.LogisticRegression`. Default
-        ``best_model.pkl``.
-    backend : str
-        See `utils.backends.compilation_mode`. Default "auto".
-    monitor : utils.training.monitor.Monitor, optional
-        What the run reports to; the default prints the tutorial's lines only.
-    checkpoint : str or path, optional
-        Where the state of training, with all costs and gradients so far, is kept at
-        each iteration; see `utils.training.replay`. Default: `resume`.
-    resume : str or path, optional
-        A checkpoint to go on from, after its last iteration. Arguments that are not
-        given have the values they had in its run; only `n_epochs`, `backend`, and the
-        places of files may differ. The lines that are printed are those that are left
-        of that run.
-    cluster : utils.training.cluster.Cluster, optional
-        Has its workers compute cost, gradient and errors; default: this process does.
-    shards : int, optional
-        The runs of whole minibatches that a cluster's workers share out. The number
-        decides in which order sums are taken, so also their last digits. Default: the
-        workers at the start.
+        Examples in a minibatch. Default 600; see `utils.training.Run`.
+    settings
+        Those that are not the tutorial's: `cluster`, `shards`, `model`, `backend`,
+        `monitor`, `checkpoint` and `resume`; see `utils.training.Run`. The model is
+        saved as a `logistic_sgd.LogisticRegression`. A checkpoint keeps all costs and
+        gradients so far, see `utils.training.replay`.
 
     Returns
     -------
@@ -184,78 +146,45 @@ def cg_optimization_mnist(
 
     Raises
     ------
-    utils.training.HyperparameterError, utils.backends.BackendError
+    utils.errors.HyperparameterError, utils.errors.BackendError
         Before any data is read.
-    utils.datasets.DatasetError
+    utils.errors.DatasetError
         See `logistic_sgd.load_data`.
-    utils.training.cluster.ClusterError
+    utils.errors.ClusterError
         If a worker cannot do its part, or none is left.
-    utils.training.checkpoint_file.CheckpointError
+    utils.errors.CheckpointError
         Where `resume` is no checkpoint, or that of another run.
-    utils.training.monitor.DivergenceError
+    utils.errors.DivergenceError
         If the cost becomes NaN or infinite.
-    utils.training.monitor.TrainingStopped
+    utils.training.TrainingStopped
         If `monitor` was asked to stop.
-    utils.files.WriteError
+    utils.errors.WriteError
         At the end, if the model or checkpoint could not be written.
     """
-    check_hyperparameters(n_epochs, batch_size)
-    mode = backends.compilation_mode(backend)
-    monitor = monitor or Monitor()
-    announce = monitor.say if resume is None else monitor.log
+    run = Run("conjugate gradient", mnist_pkl_gz, n_epochs, batch_size, **settings)
 
-    announce("... loading data")
-    splits = load_data(mnist_pkl_gz, dtype="uint8", notify=monitor.log)
-    batch_size, *n_batches = minibatch_counts(
-        [len(x.get_value(borrow=True)) for x, _ in splits], batch_size
-    )
-    n_train_batches, _, _ = n_batches
-    parts = sharding(shards, cluster, n_train_batches)
-    keeper = Checkpoint(
-        checkpoint,
-        resume,
-        "conjugate gradient",
-        splits,
-        batch_size=batch_size,
-        n_epochs=n_epochs,
-        dataset=mnist_pkl_gz,
-        model=model,
-        backend=backend,
-        **parts,
-    )
-    train_set_x, train_set_y = splits[0]
-    n_in = train_set_x.get_value(borrow=True).shape[1]
-    n_out = int(train_set_y.get_value(borrow=True).max()) + 1
+    run.stage("... loading data")
+    splits = load_data(mnist_pkl_gz, dtype="uint8", notify=run.log)
+    batch_size, n_train_batches, *n_other_batches = run.set_data(splits)
+    n_in, n_out = run.n_in, run.n_out
 
-    announce("... building the model")
-    if cluster is None:
-        monitor.log("... compiling (slow the first time, then kept for the next run)")
-        functions = compile_functions(splits, n_in, n_out, batch_size, mode)
-        minibatches = Objective(*functions, *n_batches)
+    run.stage("... building the model")
+    if run.cluster is None:
+        run.log("... compiling (slow the first time, then kept for the next run)")
+        functions = compile_functions(splits, n_in, n_out, batch_size, run.mode)
+        objective = Objective(*functions, n_train_batches, *n_other_batches)
     else:
-        minibatches = cluster.objective(
-            load_data,
-            compile_functions,
-            dataset=mnist_pkl_gz,
-            splits=splits,
-            n_in=n_in,
-            n_out=n_out,
-            batch_size=batch_size,
-            n_batches=n_batches,
-            **parts,
-            backend=backend,
-            notify=monitor.log,
-        )
+        objective = run.cluster_objective(load_data, compile_functions, splits)
 
     def train_fn(theta_value):
         """Cost and gradient at a point, as means over all minibatches, in float64."""
-        minibatches.set_theta(theta_value)
+        objective.set_theta(theta_value)
         train_loss, gradient = 0.0, np.zeros_like(theta_value)
-        for n, some_cost, some_gradient in minibatches.costs_and_gradients():
+        for n, some_cost, some_gradient in objective.costs_and_gradients():
             train_loss += float(some_cost)
             gradient += some_gradient
-            monitor.minibatch(state, some_cost, n)
-        monitor.check_costs(state, "images scaled to lie between 0 and 1")
+            run.on_minibatch_end(some_cost, n)
+        run.check_costs(remedy="images scaled to lie between 0 and 1")
         return train_loss / n_train_batches, gradient / n_train_batches
 
     # theta is seen by SciPy alone; the file holds the class with shared W and b.
@@ -263,44 +192,23 @@ def cg_optimization_mnist(
 
     def callback(theta_value):
         """After each iteration: the validation error, and the best model saved."""
-        minibatches.set_theta(theta_value)
-        state.epoch += 1
-        this_validation_loss = np.mean(minibatches.validation_errors())
-        monitor.say(f"validation error {this_validation_loss * 100:f} %")
-        if state.is_new_best(this_validation_loss):
-            state.test_score = np.mean(minibatches.test_errors())
-            theta = minibatches.theta.get_value(borrow=True)
+        objective.set_theta(theta_value)
+        run.epoch += 1
+        this_validation_loss = np.mean(objective.validation_errors())
+        run.say(f"validation error {this_validation_loss * 100:f} %")
+        if this_validation_loss < run.best_validation_loss:
+            run.best_validation_loss = this_validation_loss
+            run.test_score = np.mean(objective.test_errors())
+            theta = objective.theta.get_value(borrow=True)
             best.W.set_value(theta[: n_in * n_out].reshape(n_in, n_out))
             best.b.set_value(theta[n_in * n_out :])
-            metadata = {
-                "dataset": str(mnist_pkl_gz),
-                "trained_by": "conjugate gradient",
-                "batch_size": int(batch_size),
-                "epoch": state.epoch,
-                "validation_error": float(this_validation_loss),
-                "test_error": float(state.test_score),
-            }
-            best.metadata = model_file.describe(best.W.get_value(borrow=True), metadata)
-            state.best_model = best.__getstate__()
-            monitor.write(model, model_file.dumps(state.best_model))
-        note = f"iteration {state.epoch}, {minibatches}"
-        monitor.validation(state, this_validation_loss, note)
+            run.save(best)
+        run.on_validation_end(this_validation_loss, remark=str(objective))
 
-    announce("... training the model")
-    announce("Optimizing using scipy.optimize.fmin_cg...")
-    state = TrainingState()
-    replay = Replay(record=checkpoint is not None)
-    keeper.restore(state, [minibatches.theta], replay=replay)
-    if resume is not None:
-        monitor.log(
-            f"... going on after iteration {state.epoch} from {resume}: SciPy starts "
-            "again, and is given the costs and gradients that were kept"
-        )
-        model_file.check_replaceable(model)
-        monitor.write(model, model_file.dumps(state.best_model))
-    monitor.start(
-        None, "minibatch", state, keeper, lambda: f"iteration {state.epoch + 1}"
-    )
+    run.stage("... training the model")
+    run.stage("Optimizing using scipy.optimize.fmin_cg...")
+    replay = Replay()
+    run.start(variables=[objective.theta], replay=replay)
     # fmin_cg's algorithm; by this name one function may give cost and gradient.
     scipy.optimize.minimize(
         replay.function(train_fn),
@@ -310,22 +218,24 @@ def cg_optimization_mnist(
         callback=replay.callback(callback),
         options={"maxiter": n_epochs},
     )
-    seconds = monitor.seconds
-    monitor.close()
-    monitor.say(
+    run.close()
+    run.say(
         "Optimization complete with best validation score of "
-        f"{state.best_validation_loss * 100:f} %, "
-        f"with test performance {state.test_score * 100:f} %"
+        f"{run.best_validation_loss * 100:f} %, "
+        f"with test performance {run.test_score * 100:f} %"
     )
-    if cluster is not None:
-        monitor.log(f"... {minibatches}")
-    command_line.print_run_time(__file__, seconds)
-    monitor.check_files()
-    return TrainingResult.of(state, seconds, model, mnist_pkl_gz)
+    if run.cluster is not None:
+        run.log(f"... {objective}")
+    name = os.path.basename(__file__)
+    print(f"The code for file {name} ran for {run.seconds:.1f}s", file=sys.stderr)
+    return run.result()
 
 
 def main(arguments=None):
     """Train from the command line; returns the exit status."""
+    from utils.cli import command_line
+    from utils.report import outputs
+
     parser = command_line.parser("logistic_cg.py", __doc__, n_epochs=50)
     command_line.add_cluster_options(parser)
 
@@ -342,7 +252,5 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    # Through the imported module, whose functions the workers of a cluster can import.
-    from logistic_cg import main as imported_main
-
-    sys.exit(imported_main())
+    # As a module of the file's name, whose functions a cluster's workers can import.
+    sys.exit(startup.run_as_module(__file__))

@@ -17,33 +17,20 @@ Logistic Regression"; the method is in C. M. Bishop, Pattern Recognition and Mac
 Learning, section 4.3.4.
 """
 
-import math
+import os
 import sys
 
-if __name__ == "__main__":  # the imports below take a second
-    from utils.cli import startup
+from utils.cli import startup
 
-    startup.prepare("logistic_sgd.py")
+startup.prepare(__name__, __file__)  # ahead of the imports below: they take a second
 
 import numpy as np
 import pytensor
 import pytensor.tensor as T
 
-from utils import backends, datasets, digit_image
-from utils.cli import command_line
-from utils.report import outputs
-from utils.training import (
-    FixedStepsState,
-    TrainingResult,
-    TrainingState,
-    check_hyperparameters,
-    minibatch_counts,
-    model_file,
-)
-from utils.training.checkpoint import Checkpoint
-from utils.training.example_order import ExampleOrder
-from utils.training.monitor import Monitor
-from utils.training.resuming import resumable
+from utils import backends, datasets
+from utils.errors import DigitImageError, ModelFileError
+from utils.training import Run, model_file, resumable
 
 
 class LogisticRegression:
@@ -183,7 +170,7 @@ def load_data(dataset, dtype=None, notify=None):
 
     Raises
     ------
-    utils.datasets.DatasetError
+    utils.errors.DatasetError
         If the dataset is missing or not as expected.
     """
 
@@ -215,20 +202,13 @@ def scaled(images):
     return images
 
 
-@resumable(dataset="dataset", alternatives=["n_epochs", "n_steps"])
+@resumable
 def sgd_optimization_mnist(
     learning_rate=0.13,
     n_epochs=1000,
     dataset="mnist.pkl.gz",
     batch_size=600,
-    *,
-    model="best_model.pkl",
-    backend="auto",
-    monitor=None,
-    checkpoint=None,
-    resume=None,
-    shuffle=None,
-    n_steps=None,
+    **settings,
 ):
     """Train logistic regression by minibatch stochastic gradient descent.
 
@@ -241,28 +221,10 @@ def sgd_optimization_mnist(
     dataset : str or path
         See `load_data`.
     batch_size : int or None
-        Examples in a minibatch. Default 600; None means 600, or 20 where a split holds
-        fewer than 600. The rest past the last full minibatch is left out.
-    model : str or path
-        Where the best model is saved. Default ``best_model.pkl``.
-    backend : str
-        See `utils.backends.compilation_mode`. Default "auto".
-    monitor : utils.training.monitor.Monitor, optional
-        What the run reports to; the default prints the tutorial's lines only.
-    checkpoint : str or path, optional
-        Where the state of training is kept at each validation. Default: `resume`.
-    resume : str or path, optional
-        A checkpoint to go on from. Arguments that are not given have the values they
-        had in its run; only `n_epochs`, `n_steps`, `backend`, and the places of files
-        may differ. The lines that are printed are those that are left of that run.
-    shuffle : int, optional
-        Seed, at least 0, of a new random order of the training examples in each epoch;
-        see `utils.training.example_order`. Default: the order of the file.
-    n_steps : int, optional
-        Train so many minibatches: it replaces `n_epochs`, beside which it may not be
-        given, and patience. Each validation's model is tested and saved, better or not,
-        the last one after the last step. Its accuracy over all test examples, those
-        past the last full minibatch too, is one line on standard error.
+        Examples in a minibatch. Default 600; see `utils.training.Run`.
+    settings
+        Those that are not the tutorial's: `shuffle`, `n_steps`, `model`, `backend`,
+        `monitor`, `checkpoint` and `resume`; see `utils.training.Run`.
 
     Returns
     -------
@@ -270,191 +232,148 @@ def sgd_optimization_mnist(
 
     Raises
     ------
-    utils.training.HyperparameterError, utils.backends.BackendError
+    utils.errors.HyperparameterError, utils.errors.BackendError
         Before any data is read.
-    utils.datasets.DatasetError
+    utils.errors.DatasetError
         See `load_data`.
-    utils.training.checkpoint_file.CheckpointError
+    utils.errors.CheckpointError
         Where `resume` is no checkpoint, or that of another run.
-    utils.training.monitor.DivergenceError
+    utils.errors.DivergenceError
         If the cost becomes NaN or infinite.
-    utils.training.monitor.TrainingStopped
+    utils.training.TrainingStopped
         If `monitor` was asked to stop.
-    utils.files.WriteError
+    utils.errors.WriteError
         At the end, if the model or checkpoint could not be written.
     """
-    check_hyperparameters(n_epochs, batch_size, learning_rate, shuffle, n_steps)
-    mode = backends.compilation_mode(backend)
-    monitor = monitor or Monitor()
-    announce = monitor.say if resume is None else monitor.log
+    run = Run("minibatch SGD", dataset, n_epochs, batch_size, learning_rate, **settings)
+    learning_rate = float(learning_rate)  # a float64 of NumPy would make W float64
 
-    announce("... loading data")
-    splits = load_data(dataset, dtype="uint8", notify=monitor.log)
-    (train_set_x, train_set_y), (valid_set_x, valid_set_y), (test_set_x, test_set_y) = (
-        splits
-    )
-    batch_size, n_train_batches, n_valid_batches, n_test_batches = minibatch_counts(
-        [len(x.get_value(borrow=True)) for x, _ in splits], batch_size
-    )
-    datasets.read_ahead(train_set_x.get_value(borrow=True))
-    hyperparameters = {
-        "learning_rate": float(learning_rate),
-        "batch_size": int(batch_size),
-    }
-    if shuffle is not None:
-        hyperparameters["shuffle"] = int(shuffle)
-    if n_steps is not None:
-        n_epochs = math.ceil(n_steps / n_train_batches)
-    keeper = Checkpoint(
-        checkpoint,
-        resume,
-        "minibatch SGD",
-        splits,
-        **hyperparameters,
-        n_epochs=n_epochs,
-        n_steps=n_steps,
-        dataset=dataset,
-        model=model,
-        backend=backend,
-    )
+    run.stage("... loading data")
+    splits = load_data(dataset, dtype="uint8", notify=run.log)
+    train_set_x, train_set_y = splits[0]
+    valid_set_x, valid_set_y = splits[1]
+    test_set_x, test_set_y = splits[2]
+    batch_size, n_train_batches, n_valid_batches, n_test_batches = run.set_data(splits)
 
-    announce("... building the model")
+    run.stage("... building the model")
     index = T.lscalar("index")  # which minibatch
     x = T.matrix("x")  # its images, (batch_size, n_in)
     y = T.ivector("y")  # their labels, (batch_size,)
 
-    classifier = LogisticRegression(
-        input=x,
-        n_in=train_set_x.get_value(borrow=True).shape[1],
-        n_out=int(train_set_y.get_value(borrow=True).max()) + 1,
-    )
+    classifier = LogisticRegression(input=x, n_in=run.n_in, n_out=run.n_out)
     cost = classifier.negative_log_likelihood(y)
 
-    # The functions take only the index of a minibatch: givens puts the slice of the
-    # shared data in the place of x and y.
+    # The functions take only the index of a minibatch: givens replaces x and y by
+    # slices of the shared data.
     minibatch = slice(index * batch_size, (index + 1) * batch_size)
-    monitor.log("... compiling (slow the first time, then kept for the next run)")
+    run.log("... compiling (slow the first time, then kept for the next run)")
     test_model = pytensor.function(
         inputs=[index],
         outputs=classifier.errors(y),
         givens={x: scaled(test_set_x[minibatch]), y: test_set_y[minibatch]},
-        mode=mode,
+        mode=run.mode,
     )
     validate_model = pytensor.function(
         inputs=[index],
         outputs=classifier.errors(y),
         givens={x: scaled(valid_set_x[minibatch]), y: valid_set_y[minibatch]},
-        mode=mode,
+        mode=run.mode,
     )
 
     # PyTensor derives the gradients; updates says what each call of train_model puts
     # in the place of the old parameters.
     g_W, g_b = T.grad(cost, [classifier.W, classifier.b])
-    step = T.constant(learning_rate, dtype=pytensor.config.floatX)
-    # The slice itself, or with shuffle what it cuts out of the epoch's random order.
-    order = ExampleOrder(shuffle, len(train_set_x.get_value(borrow=True)))
-    rows = order.rows(minibatch)
+    rows = run.rows(minibatch)  # the slice itself, or with shuffle a random order's
     train_model = pytensor.function(
         inputs=[index],
         outputs=cost,
         updates=[
-            (classifier.W, classifier.W - step * g_W),
-            (classifier.b, classifier.b - step * g_b),
+            (classifier.W, classifier.W - learning_rate * g_W),
+            (classifier.b, classifier.b - learning_rate * g_b),
         ],
         givens={x: scaled(train_set_x[rows]), y: train_set_y[rows]},
-        mode=mode,
+        mode=run.mode,
     )
-    backends.warm_up([train_model, validate_model, test_model], 0, classifier.params)
 
-    announce("... training the model")
-    state = TrainingState() if n_steps is None else FixedStepsState(n_steps=n_steps)
+    run.stage("... training the model")
+    run.patience = 5000  # look at this many minibatches regardless
+    run.patience_increase = 2  # wait this much longer when a new best is found
+    run.improvement_threshold = 0.995  # of the best error: below, it is significant
     # Validate once an epoch, or more often where patience could run out within one.
-    validation_frequency = min(n_train_batches, state.patience // 2)
-    keeper.restore(state, classifier.params, n_train_batches)
-    if resume is not None:
-        monitor.log(f"... going on after epoch {state.epoch} from {resume}")
-        model_file.check_replaceable(model)
-        monitor.write(model, model_file.dumps(state.best_model))
+    validation_frequency = min(n_train_batches, run.patience // 2)
+    run.start(train_model, validate_model, test_model)
 
-    def where():
-        minibatch_index = state.iter % n_train_batches
-        return f"epoch {state.epoch}, minibatch {minibatch_index + 1}/{n_train_batches}"
-
-    done_looping = state.out_of_patience
-    total = n_steps or n_epochs * n_train_batches
-    monitor.start(total, "minibatch", state, keeper, where)
-
-    while state.epoch < n_epochs and not done_looping:
-        state.epoch += 1
-        order.begin(state.epoch)
-        # 0, but where a resumed run begins within an epoch.
-        first_index = (state.iter + 1) % n_train_batches
-        for minibatch_index in range(first_index, n_train_batches):
+    while run.epoch < run.n_epochs and not run.done_looping:
+        run.epoch += 1
+        for minibatch_index in run.minibatches():
             minibatch_avg_cost = train_model(minibatch_index)
-            state.iter = (state.epoch - 1) * n_train_batches + minibatch_index
-            monitor.minibatch(state, minibatch_avg_cost)
+            run.iter = (run.epoch - 1) * n_train_batches + minibatch_index
+            run.on_minibatch_end(minibatch_avg_cost)
 
-            n_done = state.iter + 1
-            if n_done % validation_frequency == 0 or n_done == n_steps:
-                monitor.check_costs(state, f"a learning rate below {learning_rate:g}")
-                this_validation_loss = np.mean(
-                    [validate_model(i) for i in range(n_valid_batches)]
+            n_done = run.iter + 1
+            if n_done % validation_frequency == 0 or n_done == run.n_steps:
+                run.check_costs(remedy=f"a learning rate below {learning_rate:g}")
+                validation_losses = [validate_model(i) for i in range(n_valid_batches)]
+                this_validation_loss = np.mean(validation_losses)
+                run.say(
+                    f"{run.where}, validation error {this_validation_loss * 100:f} %"
                 )
-                monitor.say(
-                    f"{where()}, validation error {this_validation_loss * 100:f} %"
-                )
-                if state.is_new_best(this_validation_loss):
-                    state.test_score = np.mean(
-                        [test_model(i) for i in range(n_test_batches)]
+                # With n_steps the latest model is kept, better or not.
+                if run.n_steps or this_validation_loss < run.best_validation_loss:
+                    threshold = run.best_validation_loss * run.improvement_threshold
+                    if this_validation_loss < threshold:
+                        run.patience = max(
+                            run.patience, run.iter * run.patience_increase
+                        )
+                    run.best_validation_loss = this_validation_loss
+                    test_losses = [test_model(i) for i in range(n_test_batches)]
+                    run.test_score = np.mean(test_losses)
+                    run.say(
+                        f"     {run.where}, test error of {run.kept} model "
+                        f"{run.test_score * 100:f} %"
                     )
-                    monitor.say(
-                        f"     {where()}, test error of {state.keeps} model "
-                        f"{state.test_score * 100:f} %"
-                    )
-                    metadata = {
-                        "dataset": str(dataset),
-                        "trained_by": "minibatch SGD",
-                        **hyperparameters,
-                        **state.reached,
-                        "validation_error": float(this_validation_loss),
-                        "test_error": float(state.test_score),
-                    }
-                    classifier.metadata = model_file.describe(
-                        classifier.W.get_value(borrow=True), metadata
-                    )
-                    state.best_model = classifier.__getstate__()
-                    monitor.write(model, model_file.dumps(state.best_model))
-                monitor.validation(state, this_validation_loss)
+                    run.save(classifier)
+                run.on_validation_end(this_validation_loss)
 
-            if state.out_of_patience:
-                done_looping = True
+            if run.patience <= run.iter:
+                run.done_looping = True
                 break
 
-    seconds = monitor.seconds
-    monitor.close()
-    monitor.say(
-        f"Optimization complete with {state.keeps} validation score of "
-        f"{state.best_validation_loss * 100:f} %,"
-        f"with test performance {state.test_score * 100:f} %"
+    run.close()
+    run.say(
+        f"Optimization complete with {run.kept} validation score of "
+        f"{run.best_validation_loss * 100:f} %,"
+        f"with test performance {run.test_score * 100:f} %"
     )
-    unit, count = state.length
-    monitor.say(
-        f"The code run for {count} {unit}s, with {count / seconds:f} {unit}s/sec"
+    count, unit = run.duration
+    run.say(f"The code run for {count} {unit}, with {count / run.seconds:f} {unit}/sec")
+    name = os.path.basename(__file__)
+    print(f"The code for file {name} ran for {run.seconds:.1f}s", file=sys.stderr)
+    if run.n_steps is not None:
+        run.print_accuracy(classifier.errors(y), {x: scaled(test_set_x), y: test_set_y})
+    return run.result()
+
+
+def compile_predictor(classifier, backend="auto"):
+    """Compile the way from a model's input to its predictions.
+
+    Parameters
+    ----------
+    classifier : LogisticRegression
+    backend : str
+        See `utils.backends.compilation_mode`. Default "auto".
+
+    Returns
+    -------
+    compiled function
+        Takes images ``(n, n_in)`` of the model's floatX; returns its `y_pred` and
+        `p_y_given_x` for them.
+    """
+    return pytensor.function(
+        inputs=[classifier.input],
+        outputs=[classifier.y_pred, classifier.p_y_given_x],
+        mode=backends.compilation_mode(backend),
     )
-    command_line.print_run_time(__file__, seconds)
-    if n_steps is not None:
-        # One minibatch of all test examples: the remainder counts as well.
-        n_test = len(test_set_y.get_value(borrow=True))
-        all_rows = slice(index * n_test, (index + 1) * n_test)
-        test_all = pytensor.function(
-            inputs=[index],
-            outputs=classifier.errors(y),
-            givens={x: scaled(test_set_x[all_rows]), y: test_set_y[all_rows]},
-            mode=mode,
-        )
-        command_line.print_accuracy(state.iter + 1, 1 - float(test_all(0)), n_test)
-    monitor.check_files()
-    return TrainingResult.of(state, seconds, model, dataset)
 
 
 def predict(model="best_model.pkl", dataset=None, images=None, *, backend="auto"):
@@ -467,7 +386,7 @@ def predict(model="best_model.pkl", dataset=None, images=None, *, backend="auto"
     dataset : str or path, optional
         Where `images` is not given, the first ten test examples of this dataset are
         predicted. The default is ``digits`` for a model that was trained on ``digits``,
-        else ``mnist.pkl.gz``.
+        otherwise ``mnist.pkl.gz``.
     images : array_like, ``(n, n_in)``, optional
         Images, scaled as the training images were (``byte / 256`` for MNIST).
     backend : str
@@ -480,9 +399,9 @@ def predict(model="best_model.pkl", dataset=None, images=None, *, backend="auto"
 
     Raises
     ------
-    utils.training.model_file.ModelFileError
+    utils.errors.ModelFileError
         If the file is no model, or a model for examples of another size.
-    utils.datasets.DatasetError
+    utils.errors.DatasetError
         See `load_data`.
     """
     classifier = model_file.load(model, LogisticRegression)
@@ -496,16 +415,11 @@ def predict(model="best_model.pkl", dataset=None, images=None, *, backend="auto"
         images = test_set_x[:10]
     images = np.asarray(images, dtype=classifier.W.dtype)
     if images.ndim != 2 or images.shape[1] != n_in:
-        raise model_file.ModelFileError(
+        raise ModelFileError(
             f"{model}: this model expects images of shape (n, {n_in}), found "
             f"{images.shape}: name the dataset that it was trained on."
         )
-    predict_model = pytensor.function(
-        inputs=[classifier.input],
-        outputs=classifier.y_pred,
-        mode=backends.compilation_mode(backend),
-    )
-    predicted_values = predict_model(images)
+    predicted_values, _ = compile_predictor(classifier, backend)(images)
     if from_dataset:
         print("Predicted values for the first 10 examples in test set:")
         print(predicted_values)
@@ -533,17 +447,19 @@ def predict_digits(files, model="best_model.pkl", *, plot=None, backend="auto"):
 
     Raises
     ------
-    utils.training.model_file.ModelFileError
+    utils.errors.ModelFileError
         If the file is no model, or one for images of another size.
-    utils.digit_image.DigitImageError
+    utils.errors.DigitImageError
         At the end, if a picture could not be read; a line for each that could not.
-    utils.files.WriteError
+    utils.errors.WriteError
         If a file in `plot` could not be written.
     """
+    from utils import digit_image
+
     classifier = model_file.load(model, LogisticRegression)
     n_in, n_out = classifier.W.get_value(borrow=True).shape
     if n_in != digit_image.N_PIXELS:
-        raise model_file.ModelFileError(
+        raise ModelFileError(
             f"{model}: a picture becomes 28x28 = 784 pixels, but this model expects "
             f"{n_in}: train one on MNIST with `python logistic_sgd.py`."
         )
@@ -551,12 +467,9 @@ def predict_digits(files, model="best_model.pkl", *, plot=None, backend="auto"):
     images = np.zeros((len(digits), n_in), dtype=classifier.W.dtype)
     for image, digit in zip(images, digits, strict=True):
         image[:] = digit.pixels
-    predict_model = pytensor.function(
-        inputs=[classifier.input],
-        outputs=classifier.p_y_given_x,
-        mode=backends.compilation_mode(backend),
-    )
-    probabilities = predict_model(images) if digits else np.zeros((0, n_out))
+    probabilities = np.zeros((0, n_out))
+    if digits:
+        _, probabilities = compile_predictor(classifier, backend)(images)
     for digit, p in zip(digits, probabilities, strict=True):
         best = np.argsort(-p)[:3]
         shares = ", ".join(f"{i}: {p[i] * 100:.1f} %" for i in best)
@@ -564,12 +477,15 @@ def predict_digits(files, model="best_model.pkl", *, plot=None, backend="auto"):
     if plot is not None:
         digit_image.write_previews(digits, plot)
     if errors:
-        raise digit_image.DigitImageError("\n".join(map(str, errors)))
+        raise DigitImageError("\n".join(map(str, errors)))
     return probabilities
 
 
 def main(arguments=None):
     """Train from the command line, or predict; returns the exit status."""
+    from utils.cli import command_line
+    from utils.report import outputs
+
     parser = command_line.parser("logistic_sgd.py", __doc__, n_epochs=1000)
     parser.add_argument(
         "--learning-rate",
@@ -587,8 +503,8 @@ def main(arguments=None):
         "--n-steps",
         type=int,
         metavar="N",
-        help="train N minibatches, in the place of --n-epochs and patience, and save "
-        "the last model in the place of the best",
+        help="train N minibatches, instead of --n-epochs and patience, and save the "
+        "last model instead of the best",
     )
     parser.add_argument(
         "--predict",
@@ -618,8 +534,5 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    # Through the imported module, so that the class which is pickled belongs to
-    # `logistic_sgd` and not to `__main__`.
-    from logistic_sgd import main as imported_main
-
-    sys.exit(imported_main())
+    # As a module of the file's name: what is pickled then belongs to that module.
+    sys.exit(startup.run_as_module(__file__))

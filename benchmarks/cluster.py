@@ -1,4 +1,4 @@
-"""What a cluster of processes on this machine costs and gains, for one evaluation.
+"""Cost and gain of a cluster of processes on this machine, for one evaluation.
 
 Workers of one thread take turns as one and as two, on the shards of one dataset; then
 the same on a set so small that nearly all of the time is overhead.
@@ -31,7 +31,7 @@ SHARDS = 2
 
 
 def ready(cluster, dataset, batch_size):
-    """A dataset on the cluster's workers, ready for replay."""
+    """Put a dataset on the cluster's workers, ready for evaluations."""
     splits = load_data(dataset, dtype="uint8")
     _, *n_batches = minibatch_counts(
         [len(x.get_value(borrow=True)) for x, _ in splits], batch_size
@@ -51,12 +51,12 @@ def ready(cluster, dataset, batch_size):
     )
 
 
-def seconds(minibatches):
-    """Seconds of one evaluation at a point of its own, with the sums as in training."""
-    n_parameters = minibatches.theta.get_value(borrow=True).size
-    minibatches.set_theta(np.random.default_rng().normal(0, 0.01, n_parameters))
+def seconds(objective):
+    """Return the seconds of one evaluation at a new point, with training's sums."""
+    n_parameters = objective.theta.get_value(borrow=True).size
+    objective.set_theta(np.random.default_rng().normal(0, 0.01, n_parameters))
     begin = time.perf_counter()
-    gradient = sum(gradient for _, _, gradient in minibatches.costs_and_gradients())
+    gradient = sum(gradient for _, _, gradient in objective.costs_and_gradients())
     assert np.isfinite(gradient).all()
     return time.perf_counter() - begin
 

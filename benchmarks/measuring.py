@@ -23,7 +23,7 @@ class RunError(RuntimeError):
 
 @dataclass(frozen=True)
 class Run:
-    """What one run cost and found.
+    """Cost and result of one run.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ def run(command, environment, folder, speed_pattern=EPOCHS_PER_SECOND):
     folder : pathlib.Path
         Where it runs.
     speed_pattern : re.Pattern
-        What finds the number for `Run.speed` in its output.
+        Finds the number for `Run.speed` in its output.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What `compare.py` measured, as Markdown."""
+"""Tables in Markdown of what `compare.py` measured."""
 
 import os
 import platform

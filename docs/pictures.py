@@ -1,4 +1,4 @@
-"""Draw the pictures of the lesson and the README anew, from runs on MNIST."""
+"""Draw the pictures of the lesson and the other pages again, from runs on MNIST."""
 
 import subprocess
 import sys

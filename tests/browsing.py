@@ -92,7 +92,7 @@ def draw(page, *places):
 
 
 def sample(evaluation, label):
-    """The test example behind a label's button: the first that is read rightly."""
+    """The test example behind a label's button: the first classified correctly."""
     read = evaluation.probabilities.argmax(axis=1)
     examples = [i for i, found in enumerate(evaluation.labels) if found == label]
     return next((i for i in examples if read[i] == label), examples[0])

@@ -24,12 +24,13 @@ def pixels(figure):
     return matplotlib.image.imread(file, format="png")
 
 
-def colour_at(figure, panel, column, row):
-    """The colour in the picture where a panel has its data point."""
+def colours_at(figure, *places):
+    """The colours in the picture at (panel, column, row) of the panels' data."""
     picture = pixels(figure)
     figure.set_dpi(100)
-    x, y = panel.transData.transform((column, row))
-    return picture[len(picture) - 1 - round(y), round(x), :3]
+    for panel, column, row in places:
+        x, y = panel.transData.transform((column, row))
+        yield picture[len(picture) - 1 - round(y), round(x), :3]
 
 
 def words(figure):
@@ -38,15 +39,25 @@ def words(figure):
     return "\n".join(t.get_text() for t in figure.findobj(matplotlib.text.Text))
 
 
-def example(n_in=12, n_out=3, n=30, **metadata):
+def example(n_in=12, n_out=3, n=30, W=None, answers=None, **metadata):
+    """A run's evaluation, made up but for its `W`, or its (label, prediction) pairs."""
     rng = np.random.default_rng(4)
+    if W is not None:
+        n_in, n_out = W.shape
     probabilities = rng.dirichlet(np.ones(n_out), n)
+    weights = rng.normal(size=(n_in, n_out))
+    images = rng.random((n, n_in))
+    labels = rng.integers(0, n_out, n)
+    if answers is not None:
+        labels, predictions = np.transpose(answers)
+        probabilities = np.eye(n_out)[predictions]
+        images = images[: len(labels)]
     return Evaluation(
-        W=rng.normal(size=(n_in, n_out)),
+        W=weights if W is None else W,
         b=np.zeros(n_out),
         metadata={"trained_by": "minibatch SGD", **metadata},
         history=HISTORY,
-        images=rng.random((n, n_in)),
-        labels=rng.integers(0, n_out, n),
+        images=images,
+        labels=labels,
         probabilities=probabilities,
     )

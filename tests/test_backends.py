@@ -7,6 +7,7 @@ import pytensor
 import pytensor.tensor as T
 import pytest
 from pytensor.compile.mode import Mode
+from pytensor.link.jax.linker import JAXLinker
 from pytensor.link.numba.linker import NumbaLinker
 from pytensor.link.vm import VMLinker
 
@@ -15,6 +16,7 @@ from utils.backends import (
     OneModuleLinker,
     c_compiler,
     compilation_mode,
+    updated_variables,
     warm_up,
 )
 
@@ -119,15 +121,48 @@ def test_jax_missing_says_what_to_install(monkeypatch):
         compilation_mode("jax")
 
 
-def test_call_once_leaves_parameters_as_they_were():
+@pytest.fixture(params=["c", "numba", "jax"])
+def mode(request):
+    if request.param == "jax":
+        pytest.importorskip("jax", reason="the JAX backend needs the extra `jax`")
+    if request.param == "c":
+        return request.getfixturevalue("c_mode")
+    return compilation_mode(request.param)
+
+
+def test_warm_up_puts_back_parameters_and_a_momentum(mode):
+    index = T.lscalar("index")
     w = pytensor.shared(np.array([1.0, 2.0]), name="w")
-    calls = []
-    step = pytensor.function([], w.sum(), updates=[(w, w + 1)], mode="FAST_COMPILE")
+    momentum = pytensor.shared(np.array([0.5, 0.25]), name="momentum")
+    step = 0.9 * momentum + index + 1
+    updates = [(momentum, step), (w, w - step)]
+    train = pytensor.function([index], w.sum(), updates=updates, mode=mode)
+    look = pytensor.function([index], w.sum() + index, mode=mode)
+    assert updated_variables(look) == []
+    assert updated_variables(look, train, train) == [w, momentum]
+    warm_up(train, look, index=1)
+    np.testing.assert_array_equal(momentum.get_value(), [0.5, 0.25])
+    np.testing.assert_array_equal(w.get_value(), [1, 2])
+    assert train(0) == 3
+    np.testing.assert_allclose(momentum.get_value(), [1.45, 1.225])
+    np.testing.assert_allclose(w.get_value(), [-0.45, 0.775])
 
-    def counted(i):
-        calls.append(i)
-        return step()
 
-    warm_up([counted], 0, [w])
-    assert calls == [0]
-    np.testing.assert_array_equal(w.get_value(), [1.0, 2.0])
+@pytest.mark.filterwarnings("ignore:RandomVariable Ops|The RandomType")
+def test_warm_up_puts_back_a_random_generator(mode):
+    index = T.lscalar("index")
+    generator = pytensor.shared(np.random.default_rng(6), name="generator")
+    later, drawn = T.random.uniform(size=2, rng=generator).owner.outputs
+
+    def compiled():
+        updates = [(generator, later)]
+        return pytensor.function([index], drawn + index, updates=updates, mode=mode)
+
+    if isinstance(mode.linker, JAXLinker):
+        with pytest.raises(BackendError, match="hidden copy of a shared random"):
+            compiled()
+        return
+    draw = compiled()
+    assert updated_variables(draw) == [generator]
+    warm_up(draw)
+    np.testing.assert_array_equal(draw(0), np.random.default_rng(6).uniform(size=2))

@@ -9,17 +9,16 @@ import re
 import numpy as np
 import pytensor
 import pytest
+from changed import changed_script
 
 import logistic_cg
 import logistic_sgd
 from logistic_cg import cg_optimization_mnist
 from logistic_sgd import LogisticRegression, sgd_optimization_mnist
 from utils.backends import c_compiler
+from utils.errors import CheckpointError, ModelFileError
 from utils.files import WriteError
-from utils.training import TrainingState, checkpoint_file, model_file
-from utils.training.checkpoint_file import CheckpointError
-from utils.training.model_file import ModelFileError
-from utils.training.monitor import Monitor
+from utils.training import Monitor, checkpoint_file, model_file
 
 
 class CutOff(Exception):
@@ -33,8 +32,7 @@ class Killer(Monitor):
         super().__init__()
         self.at, self.count = at, 0
 
-    def minibatch(self, state, cost, count=1):
-        super().minibatch(state, cost)
+    def advance(self, n_minibatches):
         if self.count == self.at:
             self._writer.wait()  # or what is on the disk would depend on time
             raise CutOff
@@ -110,15 +108,18 @@ def test_resumed_run_is_the_unbroken_one(train, name, at, floatX, tmp_path, caps
 def test_resumed_within_an_epoch(at, tiny_npz, tmp_path, monkeypatch, capsys):
     """Patience 40 has validation come every 20 minibatches of an epoch's 50."""
     monkeypatch.chdir(tmp_path)
-    impatient = functools.partial(TrainingState, patience=40, patience_increase=6)
-    monkeypatch.setattr(logistic_sgd, "TrainingState", impatient)
-    train = functools.partial(sgd_optimization_mnist, 0.01, 2, tiny_npz, 2)
+    changes = (
+        ("run.patience = 5000", "run.patience = 40"),
+        ("increase = 2", "increase = 6"),
+    )
+    sgd = changed_script(tmp_path, *changes).sgd_optimization_mnist
+    train = functools.partial(sgd, 0.01, 2, tiny_npz, 2)
     expected = train(model="unbroken.pkl")
     unbroken = output(capsys)
     assert len(unbroken) > 8
     cut_off(train, at)
     first = output(capsys)
-    found = resume("sgd")
+    found = sgd(resume="run.ckpt")
     rest = output(capsys)
     assert first + rest == unbroken
     assert found.n_epochs == expected.n_epochs == 2
@@ -131,11 +132,11 @@ def test_resumed_after_the_last_validation_before_patience_ends(
 ):
     """With patience 19 the run ends at the minibatch of its fourth validation."""
     monkeypatch.chdir(tmp_path)
-    patience = functools.partial(TrainingState, patience=19, improvement_threshold=0)
-    monkeypatch.setattr(logistic_sgd, "TrainingState", patience)
-    result = sgd_optimization_mnist(0.5, 9, tiny_npz, 10, checkpoint="run.ckpt")
+    changes = ("run.patience = 5000", "run.patience = 19"), ("old = 0.995", "old = 0")
+    sgd = changed_script(tmp_path, *changes).sgd_optimization_mnist
+    result = sgd(0.5, 9, tiny_npz, 10, checkpoint="run.ckpt")
     unbroken = output(capsys)
-    again = resume("sgd", n_epochs=20)
+    again = sgd(n_epochs=20, resume="run.ckpt")
     assert output(capsys) == unbroken[-2:]
     assert again.n_epochs == result.n_epochs
 
@@ -392,7 +393,7 @@ def test_evaluations_out_of_shape_are_refused(tiny_npz, tmp_path, monkeypatch):
         sound | {"gradients": sound["gradients"][:, :-1]},
         sound | {"digests": sound["digests"][:, :-1]},
     ):
-        changed("run.ckpt", lambda content, w=wrong: content.update(replay=w))
+        changed("run.ckpt", lambda content, w=wrong: content.update(evaluations=w))
         with pytest.raises(CheckpointError, match="run.ckpt: expected"):
             resume("cg")
 

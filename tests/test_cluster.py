@@ -9,8 +9,7 @@ import logistic_cg
 from logistic_sgd import load_data
 from utils.training import HyperparameterError, checkpoint_file
 from utils.training.cluster import Cluster, ClusterError
-from utils.training.cluster.fingerprint import fingerprint
-from utils.training.cluster.shards import runs, sharding
+from utils.training.cluster.shards import sharding, split_evenly
 from utils.training.monitor import DivergenceError
 
 pytest.importorskip("distributed", reason="needs the extra `cluster`")
@@ -30,11 +29,11 @@ def float64():
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 7, 9])
-def test_runs_are_whole_contiguous_and_nearly_equal(n):
-    dealt = runs(range(7), n)
-    assert [i for run in dealt for i in run] == list(range(7))
-    lengths = [len(run) for run in dealt]
-    assert len(dealt) == min(n, 7)
+def test_parts_are_whole_consecutive_and_nearly_equal(n):
+    parts = split_evenly(range(7), n)
+    assert [i for part in parts for i in part] == list(range(7))
+    lengths = [len(part) for part in parts]
+    assert len(parts) == min(n, 7)
     assert max(lengths) - min(lengths) <= 1
 
 
@@ -56,15 +55,15 @@ def ready(cluster, dataset, shards):
 
 
 def test_sums_and_errors_are_those_of_numpy(cluster, float64, tiny_npz, tiny_splits):
-    minibatches = ready(cluster, tiny_npz, shards=3)
+    objective = ready(cluster, tiny_npz, shards=3)
     theta = np.random.default_rng(3).normal(size=39)
     W, b = theta[:36].reshape(12, 3), theta[36:]
-    minibatches.set_theta(theta)
+    objective.set_theta(theta)
 
     # Ten minibatches in three runs.
     bounds = [(0, 4), (4, 7), (7, 10)]
     x, y = tiny_splits[0]
-    found = list(minibatches.costs_and_gradients())
+    found = list(objective.costs_and_gradients())
     for (first, stop), (n, cost, gradient) in zip(bounds, found, strict=True):
         # Mean over all rows: minibatches are of one size.
         rows = slice(first * 10, stop * 10)
@@ -75,7 +74,7 @@ def test_sums_and_errors_are_those_of_numpy(cluster, float64, tiny_npz, tiny_spl
         np.testing.assert_allclose(gradient / n, expected, rtol=1e-9, atol=1e-13)
 
     for found, (x, y) in zip(
-        (minibatches.validation_errors(), minibatches.test_errors()),
+        (objective.validation_errors(), objective.test_errors()),
         tiny_splits[1:],
         strict=True,
     ):
@@ -87,11 +86,11 @@ def test_sums_and_errors_are_those_of_numpy(cluster, float64, tiny_npz, tiny_spl
 
 def test_no_more_shards_than_minibatches_of_a_split(cluster, float64, tiny_npz):
     """With ten shards the two validation minibatches make two parts."""
-    minibatches = ready(cluster, tiny_npz, shards=10)
-    minibatches.set_theta(np.zeros(39))
-    assert [n for n, _, _ in minibatches.costs_and_gradients()] == [1] * 10
-    assert len(minibatches.validation_errors()) == 2
-    assert len(minibatches.test_errors()) == 3
+    objective = ready(cluster, tiny_npz, shards=10)
+    objective.set_theta(np.zeros(39))
+    assert [n for n, _, _ in objective.costs_and_gradients()] == [1] * 10
+    assert len(objective.validation_errors()) == 2
+    assert len(objective.test_errors()) == 3
 
 
 @pytest.mark.parametrize("shards", [None, 1, 4])
@@ -172,25 +171,3 @@ def test_shards_that_cannot_be(cluster):
 def test_cluster_of_nothing_or_of_both(arguments):
     with pytest.raises(ClusterError, match="expected"):
         Cluster(**arguments)
-
-
-def test_fingerprint_sees_labels_sampled_rows_shapes_and_dtypes(tiny_arrays):
-    x, y = tiny_arrays
-
-    def of(x, y):
-        return fingerprint([(pytensor.shared(x), pytensor.shared(y))] * 3)
-
-    other_label, other_row = y.copy(), x.copy()
-    other_label[77] += 1
-    other_row[0, 5] ^= 1
-    found = {
-        of(x, y),
-        of(x, other_label),
-        of(other_row, y),
-        of(x[:-1], y[:-1]),
-        of(x.reshape(300, 6)[:150], y),
-        of(x.astype("float32"), y),
-    }
-    assert len(found) == 6
-    assert of(x, y) == of(x.copy(), y.copy())
-    assert of(x, y).startswith("150 + 150 + 150 examples of 12, ")

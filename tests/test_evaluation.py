@@ -1,89 +1,189 @@
-"""What there is to show of a run, against the same from NumPy and SciPy."""
+"""The numbers of figures and page, against NumPy, scikit-learn and counts by hand."""
 
-import dataclasses
+import tracemalloc
 
 import numpy as np
-import pytensor.tensor as T
+import pytensor
 import pytest
-from scipy.special import softmax
+from drawn import HISTORY, example
+from sklearn.metrics import confusion_matrix
 
-from logistic_cg import cg_optimization_mnist
-from logistic_sgd import LogisticRegression, sgd_optimization_mnist
+from utils import datasets
 from utils.datasets import DatasetError
-from utils.report.evaluation import evaluate
-from utils.training import model_file
+from utils.report.evaluation import evaluate, image_shape
+from utils.report.learning_curves import LearningCurves
+from utils.training import TrainingResult, model_file
 from utils.training.model_file import ModelFileError
 
-TRAININGS = {
-    "sgd": lambda **arguments: sgd_optimization_mnist(0.5, batch_size=20, **arguments),
-    "cg": lambda dataset, **arguments: cg_optimization_mnist(
-        mnist_pkl_gz=dataset, batch_size=20, **arguments
-    ),
-}
+
+@pytest.fixture
+def save(tmp_path, tiny_npz):
+    """Save a model of random weights as a run on the tiny dataset would have."""
+
+    def call(n_in=12, n_out=3, dtype="float64", best_epoch=4, dataset=tiny_npz):
+        rng = np.random.default_rng(8)
+        W = rng.normal(size=(n_in, n_out)).astype(dtype)
+        b = rng.normal(size=n_out).astype(dtype)
+        metadata = {"epoch": 4, "batch_size": 20}
+        path = tmp_path / "m.pkl"
+        path.write_bytes(model_file.dumps({"W": W, "b": b, "metadata": metadata}))
+        return TrainingResult(0.2, 0.25, best_epoch, 5, 5.0, HISTORY, path, dataset)
+
+    return call
 
 
-@pytest.fixture(params=TRAININGS)
-def train(request, tiny_npz, tmp_path):
-    """Train on the tiny dataset: its 30 test examples are a minibatch and a half."""
-
-    def run(**arguments):
-        arguments = {"model": tmp_path / "m.pkl", "dataset": tiny_npz} | arguments
-        return TRAININGS[request.param](**arguments)
-
-    return run
-
-
-def test_outcome_is_the_best_model_on_all_test_examples(train, tiny_splits):
-    result = train(n_epochs=4)
-    evaluation = evaluate(result)
+@pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-5), ("float64", 1e-12)])
+def test_probabilities_of_all_test_examples(
+    save, tiny_splits, monkeypatch, dtype, tolerance
+):
+    monkeypatch.setattr("utils.report.evaluation.CHUNK", 7)  # 30 = 4 x 7 + 2
+    monkeypatch.setattr(pytensor, "function", None)  # nothing is compiled
+    evaluation = evaluate(save(dtype=dtype))
     test_x, test_y = tiny_splits[2]
     np.testing.assert_array_equal(evaluation.labels, test_y)
-    np.testing.assert_allclose(evaluation.images, test_x, atol=1e-7)
-    assert evaluation.images.shape == (30, 12)
-    assert evaluation.W.shape == (12, 3) and evaluation.b.shape == (3,)
-    expected = softmax(test_x @ evaluation.W + evaluation.b, axis=1)
-    np.testing.assert_allclose(evaluation.probabilities, expected, atol=1e-5)
-    wrong = evaluation.probabilities.argmax(axis=1)[:20] != test_y[:20]
-    assert evaluation.metadata["test_error"] == result.test_score == wrong.mean()
-    assert evaluation.metadata["epoch"] == result.best_epoch
-    assert evaluation.history is result.history
+    np.testing.assert_array_equal(evaluation.scaled(slice(None)), test_x)
+    raised = np.exp(test_x @ evaluation.W.astype("float64") + evaluation.b)
+    expected = raised / raised.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(evaluation.probabilities, expected, atol=tolerance)
+    assert evaluation.probabilities.dtype == evaluation.scaled(0).dtype == dtype
+    assert (evaluation.history, evaluation.metadata["epoch"]) == (HISTORY, 4)
 
 
-def test_result_names_model_dataset_and_history(train, tmp_path, tiny_npz, capsys):
-    result = train(n_epochs=3)
-    assert (result.model, result.dataset) == (tmp_path / "m.pkl", tiny_npz)
-    assert [entry[0] for entry in result.history] == [1, 2, 3]
-    shown = [f"validation error {entry[3] * 100:f} %" for entry in result.history]
-    lines = capsys.readouterr().out.splitlines()
-    # The last line tells the best validation score in other words.
-    printed = [line for line in lines if "validation error" in line]
-    for line, error in zip(printed, shown, strict=True):
-        assert line.endswith(error)
+def test_floats_stay_as_they_are(save, tmp_path):
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(30, 12)).astype("float32"), np.arange(30) % 3
+    np.savez(tmp_path / "f.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    evaluation = evaluate(save(dtype="float32", dataset=tmp_path / "f.npz"))
+    np.testing.assert_array_equal(evaluation.scaled(slice(None)), x)
 
 
-def test_history_of_a_resumed_run_is_the_whole(train, tmp_path):
-    whole = train(n_epochs=4).history
-    train(n_epochs=2, checkpoint=tmp_path / "run.ckpt")
-    resumed = train(n_epochs=4, resume=tmp_path / "run.ckpt")
-    # All but the seconds.
-    assert [e[:5] for e in resumed.history] == [e[:5] for e in whole]
+def test_mapped_images_do_not_become_floats_as_a_whole(save, tmp_path):
+    """20,000 images are 16 MB of bytes in the file, and would be 63 MB of float32."""
+    for name, n in [("train", 60), ("test", 20_000)]:
+        rng = np.random.default_rng(n)
+        x = rng.integers(0, 256, (n, 784), dtype="uint8")
+        np.save(tmp_path / f"x_{name}.npy", x)
+        np.save(tmp_path / f"y_{name}.npy", np.arange(n) % 3)
+    result = save(n_in=784, dtype="float32", dataset=tmp_path)
+    datasets.load(tmp_path)  # whatever is imported and checked the first time
+    tracemalloc.start()
+    try:
+        evaluation = evaluate(result)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert evaluation.probabilities.shape == (20_000, 3)
+    assert peak < 20e6
 
 
-def test_run_that_saved_no_model(train):
-    result = dataclasses.replace(train(n_epochs=1), best_epoch=0)
+def test_run_that_saved_no_model(save):
     with pytest.raises(ModelFileError, match="m.pkl: .* saved no model"):
-        evaluate(result)
+        evaluate(save(best_epoch=0))
 
 
-def test_model_that_another_run_replaced(train, tmp_path):
-    result = train(n_epochs=1)
-    model_file.save(LogisticRegression(T.matrix(), 7, 3), tmp_path / "m.pkl", {})
+def test_model_that_another_run_replaced(save):
     with pytest.raises(ModelFileError, match=r"\(n, 12\), found one for \(n, 7\)"):
-        evaluate(result)
+        evaluate(save(n_in=7))
 
 
-def test_dataset_that_is_gone(train, tiny_npz):
-    result = train(n_epochs=1)
+def test_dataset_that_is_gone(save, tiny_npz):
+    result = save()
     tiny_npz.unlink()
     with pytest.raises(DatasetError, match="tiny.npz"):
         evaluate(result)
+
+
+def test_counts_and_rates_are_scikit_learns():
+    evaluation = example(n=200)
+    pair = evaluation.labels, evaluation.probabilities.argmax(axis=1)
+    np.testing.assert_array_equal(evaluation.counts, confusion_matrix(*pair))
+    rates = confusion_matrix(*pair, normalize="true")
+    np.testing.assert_allclose(evaluation.rates, rates)
+    np.fill_diagonal(rates, 0)
+    np.testing.assert_allclose(evaluation.wrong_rates, rates)
+    label, prediction = evaluation.commonest_confusion
+    assert rates[label, prediction] == rates.max()
+
+
+def test_class_without_examples_has_rates_of_zero():
+    evaluation = example(answers=[(0, 0), (0, 2)])
+    assert evaluation.totals.tolist() == [2, 0, 0]
+    assert evaluation.rates.tolist() == [[0.5, 0, 0.5], [0, 0, 0], [0, 0, 0]]
+    assert evaluation.commonest_confusion == (0, 2)
+    assert example(answers=[(0, 0)]).commonest_confusion is None
+
+
+def test_mistakes_are_in_the_order_of_their_confidence():
+    evaluation = example(n=200)
+    wrong = [
+        (-max(p), i)
+        for i, (p, label) in enumerate(
+            zip(evaluation.probabilities, evaluation.labels, strict=True)
+        )
+        if list(p).index(max(p)) != label
+    ]
+    assert evaluation.mistakes.tolist() == [i for _, i in sorted(wrong)]
+
+
+@pytest.mark.parametrize("batch_size, n", [(20, 20), (7, 28), (30, 30), (None, 30)])
+def test_examples_in_full_minibatches(batch_size, n):
+    assert example(n=30, batch_size=batch_size).n_in_minibatches == n
+
+
+@pytest.mark.parametrize(
+    "n_in, shape",
+    [(784, (28, 28)), (64, (8, 8)), (12, (3, 4)), (768, (24, 32)), (7, (1, 7))],
+)
+def test_shape_of_an_image(n_in, shape):
+    assert image_shape(n_in) == shape
+
+
+def test_curves_mark_the_last_new_best():
+    curves = LearningCurves(HISTORY, {})
+    assert (curves.x, curves.x_name) == ((1, 2, 3, 4, 5), "epoch")
+    np.testing.assert_allclose(curves.validation_errors, [50, 30, 40, 20, 20])
+    np.testing.assert_allclose(curves.test_errors, [55, 35, 35, 25, 25])
+    assert (curves.tested, curves.saved) == ([0, 1, 3], 3)
+    assert (curves.saved_name, curves.saved_at) == ("best model", "epoch 4")
+
+
+@pytest.mark.parametrize(
+    "history, metadata, x_name, x, saved_at",
+    [
+        (HISTORY[:1], {}, "epoch", (1,), "epoch 1"),
+        (
+            [(epoch, -1, *rest) for epoch, _, *rest in HISTORY],
+            {"trained_by": "conjugate gradient"},
+            "iteration of conjugate gradient",
+            (1, 2, 3, 4, 5),
+            "iteration 4",
+        ),
+        # Validated more than once in an epoch.
+        (
+            [(1, *rest) for _, *rest in HISTORY],
+            {},
+            "minibatch",
+            (10, 20, 30, 40, 50),
+            "minibatch 40",
+        ),
+    ],
+)
+def test_unit_of_the_curves(history, metadata, x_name, x, saved_at):
+    curves = LearningCurves(history, metadata)
+    assert (curves.x_name, curves.x, curves.saved_at) == (x_name, x, saved_at)
+
+
+def test_curves_after_a_number_of_steps_mark_the_latest_model():
+    # The last of three validations is not the lowest, and is after 26 of 30 minibatches.
+    history = [*HISTORY[:2], (3, 25, 0.6, 0.4, 0.45, 3.0)]
+    curves = LearningCurves(history, {"epoch": 3, "step": 26})
+    assert (curves.x, curves.x_name) == ((10, 20, 26), "step")
+    assert (curves.tested, curves.saved) == ([0, 1, 2], 2)
+    assert (curves.saved_name, curves.saved_at) == ("latest model", "step 26")
+
+
+def test_curves_of_a_run_that_resumed_one_of_steps():
+    """Its third validation is a new best for it: the latest model had 0.4."""
+    history = [HISTORY[3], HISTORY[2], (6, 59, 0.4, 0.3, 0.35, 6.0)]
+    curves = LearningCurves(history, {"epoch": 6, "validation_error": 0.3})
+    assert (curves.saved, curves.saved_at) == (2, "epoch 6")

@@ -14,7 +14,7 @@ jax = pytest.importorskip("jax", reason="the JAX backend needs the extra `jax`")
 
 from utils.backends import (  # noqa: E402
     BackendError,
-    jax_backend,  # noqa: E402
+    jax_backend,
     warm_up,
 )
 
@@ -193,7 +193,7 @@ def test_minibatch_outside_the_data_is_an_index_error(lesson, index):
 
 def test_one_call_compiles_and_changes_nothing(lesson, caplog):
     with caplog.at_level(logging.WARNING), jax.log_compiles():
-        warm_up([lesson.train], 0, [lesson.W, lesson.b])
+        warm_up(lesson.train)
         assert "typed" in caplog.text
         caplog.clear()
         assert not lesson.W.get_value().any()

@@ -14,6 +14,7 @@ import logistic_sgd
 from logistic_cg import LogisticRegression, cg_optimization_mnist
 from logistic_sgd import predict
 from utils.backends import compilation_mode
+from utils.training import Monitor
 
 
 def test_classifier_views_theta():
@@ -134,11 +135,11 @@ def test_cost_and_gradient_are_one_call(tiny_npz, tmp_path, monkeypatch):
         evaluations.append((result.nfev, result.njev))
         return result
 
-    class Counter(logistic_cg.Monitor):
+    class Counter(Monitor):
         calls = 0
 
-        def minibatch(self, state, cost, count=1):
-            self.calls += 1
+        def advance(self, n_minibatches):
+            self.calls += n_minibatches
 
     monkeypatch.setattr(logistic_cg.scipy.optimize, "minimize", counting)
     monitor = Counter()

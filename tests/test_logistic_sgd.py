@@ -1,6 +1,5 @@
 """The lesson's model, training and prediction against NumPy and SciPy."""
 
-import functools
 import pickle
 
 import numpy as np
@@ -8,14 +7,14 @@ import pytensor
 import pytensor.tensor as T
 import pytest
 import reference
+from changed import changed_script
 from scipy.optimize import check_grad
 from scipy.special import softmax
 
 import logistic_sgd
 from logistic_sgd import LogisticRegression, load_data, predict, sgd_optimization_mnist
 from utils.backends import compilation_mode
-from utils.training import HyperparameterError, TrainingState
-from utils.training.model_file import ModelFileError
+from utils.errors import HyperparameterError, ModelFileError
 
 
 @pytest.fixture
@@ -220,12 +219,11 @@ def test_training_takes_the_steps_of_numpy(
 
 
 def test_training_validates_within_an_epoch_of_many_minibatches(
-    tiny_npz, tmp_path, monkeypatch, capsys
+    tiny_npz, tmp_path, capsys
 ):
     """With patience 40, validation comes every 20 minibatches of the 50."""
-    impatient = functools.partial(TrainingState, patience=40)
-    monkeypatch.setattr(logistic_sgd, "TrainingState", impatient)
-    sgd_optimization_mnist(
+    changed = changed_script(tmp_path, ("run.patience = 5000", "run.patience = 40"))
+    changed.sgd_optimization_mnist(
         1e-9, n_epochs=9, dataset=tiny_npz, batch_size=2, model=tmp_path / "m.pkl"
     )
     lines = capsys.readouterr().out.splitlines()

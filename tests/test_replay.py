@@ -1,4 +1,4 @@
-"""SciPy led back to where it was, against SciPy that was never stopped."""
+"""SciPy resumed from kept evaluations, against SciPy that was never stopped."""
 
 import functools
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize, rosen, rosen_der
 
-from utils.training.checkpoint_file import CheckpointError
+from utils.errors import CheckpointError
 from utils.training.replay import Replay
 
 START = np.array([1.3, 0.7, 0.8, 1.9, 1.2])
@@ -46,7 +46,7 @@ def run(replay, iterations):
 
 
 def test_recording_changes_nothing():
-    replay = Replay(record=True)
+    replay = Replay()
     path, computed = run(replay, 9)
     assert path == unbroken(9)
     kept = replay.recorded()
@@ -56,13 +56,13 @@ def test_recording_changes_nothing():
 
 
 @pytest.mark.parametrize("iterations", [1, 4, 8])
-def test_led_back_to_any_iteration(iterations):
-    first = Replay(record=True)
+def test_resumed_from_any_iteration(iterations):
+    first = Replay()
     run(first, iterations)
-    whole = Replay(record=True)
+    whole = Replay()
     _, all_computed = run(whole, 9)
 
-    resumed = Replay(record=True)
+    resumed = Replay()
     resumed.restore(first.recorded(), iterations, "run.ckpt")
     path, computed = run(resumed, 9)
     assert path == unbroken(9)[iterations:]
@@ -72,15 +72,16 @@ def test_led_back_to_any_iteration(iterations):
 
 
 def test_nothing_is_kept_where_nothing_is_asked_for():
-    replay = Replay(record=False)
+    replay = Replay()
+    replay.recording = False
     assert run(replay, 3)[0] == unbroken(3)
     assert len(replay.recorded()["costs"]) == 0
 
 
 def test_another_start_is_refused():
-    first = Replay(record=True)
+    first = Replay()
     run(first, 3)
-    resumed = Replay(record=True)
+    resumed = Replay()
     resumed.restore(first.recorded(), 3, "run.ckpt")
     function = resumed.function(functools.partial(pytest.fail, "computed"))
     with pytest.raises(CheckpointError, match="run.ckpt: .* evaluation 1 of "):

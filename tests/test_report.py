@@ -1,4 +1,4 @@
-"""The report's content, read as text; how it behaves is `test_report_page`'s part."""
+"""The page's content, read as text; its behaviour in a browser is in long/."""
 
 import base64
 import dataclasses
@@ -10,11 +10,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from drawn import HISTORY, example
-from pytensor import config
 from sklearn.metrics import confusion_matrix
 
-import logistic_cg
-import logistic_sgd
 from utils.report import page as report
 from utils.report.page.images import RDBU
 
@@ -91,7 +88,18 @@ def test_curves_are_those_of_the_history():
     together = np.concatenate(lines[:2])[:, 1]
     values = np.concatenate([validation, test[bests]])
     np.testing.assert_allclose(np.corrcoef(together, values)[0, 1], -1, atol=1e-3)
-    assert "best epoch: 4" in page
+    assert page.count("best model: epoch 4<") == 2
+    # The dashed lines are at the fourth point of the validation errors and costs.
+    marks = re.findall(r'class="saved" x1="([\d.]+)"', page)
+    assert [float(x) for x in marks] == [lines[0][3, 0], lines[2][3, 0]]
+    assert "20.00 %, at epoch 4" in page
+
+
+def test_latest_model_is_marked_after_a_number_of_steps():
+    page = render(example(step=50, epoch=5))
+    assert page.count("latest model: step 50<") == 2
+    assert "best" not in re.sub(r"<style>.*?</style>", "", page, flags=re.S)
+    assert "latest model" in Reader(page).words and "step 50of 5" in Reader(page).words
 
 
 @pytest.mark.parametrize(
@@ -165,7 +173,7 @@ def test_a_model_without_mistakes():
     evaluation = example()
     evaluation.labels[:] = evaluation.probabilities.argmax(axis=1)
     words = Reader(render(evaluation)).words
-    assert "Every test example is read rightly." in words
+    assert "Every test example is classified correctly." in words
     assert "There are none." in words
 
 
@@ -212,33 +220,3 @@ def test_nothing_that_a_person_named_becomes_html():
     assert len(reader.all("script")) == 2  # the data and the program
     assert all(a["src"].startswith("data:") for a in reader.all("img"))
     assert reader.words.count(name) >= 4
-
-
-@pytest.mark.parametrize("script", [logistic_sgd, logistic_cg])
-def test_scripts_write_it_and_say_so(script, tiny_npz, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    arguments = ["--dataset", str(tiny_npz), "--n-epochs", "2", "--batch-size", "20"]
-    with config.change_flags(floatX=config.floatX):
-        arguments += ["--floatX", "float32", "--report", "my report.html"]
-        assert script.main(arguments) == 0
-    page = (tmp_path / "my report.html").read_text(encoding="utf-8")
-    words = Reader(page).words
-    assert f"python {script.__name__}.py --dataset" in words
-    assert "--report 'my report.html'" in words
-    found = dict(rows(page, 'class="facts"'))
-    assert found["backend"] in ("c", "numba")
-    assert found["NumPy"] == np.__version__
-    assert found["floatX"] == "float32"
-    assert "... wrote my report.html" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("place", ["missing/report.html", ".", "best_model.pkl"])
-def test_a_place_that_cannot_be_is_told_before_training(
-    place, tiny_npz, tmp_path, monkeypatch, capsys
-):
-    monkeypatch.chdir(tmp_path)
-    with config.change_flags(floatX=config.floatX):
-        status = logistic_sgd.main(["--dataset", str(tiny_npz), "--report", place])
-    out, error = capsys.readouterr()
-    assert (status, out) == (1, "")
-    assert re.fullmatch(rf"logistic_sgd.py: error: {re.escape(place)}: .*\n", error)

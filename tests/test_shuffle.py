@@ -9,19 +9,16 @@ import pytensor
 import pytensor.tensor as T
 import pytest
 import reference
+from changed import changed_script
 
 import logistic_cg
 import logistic_sgd
 from logistic_sgd import LogisticRegression, sgd_optimization_mnist
 from utils.backends import c_compiler, compilation_mode
-from utils.training import (
-    FixedStepsState,
-    HyperparameterError,
-    TrainingState,
-    check_hyperparameters,
-    model_file,
-)
+from utils.errors import HyperparameterError
+from utils.training import model_file
 from utils.training.example_order import ExampleOrder
+from utils.training.hyperparameters import check_hyperparameters
 
 COMPILER = pytest.mark.skipif(
     bool(c_compiler.find().error), reason="needs a C++ compiler"
@@ -123,20 +120,20 @@ def test_order_of_an_epoch_is_the_permutation_drawn_for_it():
     drawn = [rng.permutation(50) for _ in range(4)]
     order = ExampleOrder(3, 50)
     for epoch in (1, 2, 2, 4):
-        order.begin(epoch)
+        order.set_epoch(epoch)
         np.testing.assert_array_equal(order.order.get_value(), drawn[epoch - 1])
 
 
 def test_order_of_the_file_is_the_slice_itself():
     order, minibatch = ExampleOrder(None, 50), slice(10, 20)
-    order.begin(1)
+    order.set_epoch(1)
     assert order.rows(minibatch) is minibatch
 
 
-def test_without_n_steps_patience_and_the_best_model_decide(train, monkeypatch, capsys):
-    patience = functools.partial(TrainingState, patience=19, improvement_threshold=0)
-    monkeypatch.setattr(logistic_sgd, "TrainingState", patience)
-    result = train(shuffle=1)
+def test_without_n_steps_patience_and_the_best_model_decide(train, tmp_path, capsys):
+    changes = ("run.patience = 5000", "run.patience = 19"), ("old = 0.995", "old = 0")
+    sgd = changed_script(tmp_path, *changes).sgd_optimization_mnist
+    result = sgd(*train.args, **train.keywords, shuffle=1)
     assert result.n_epochs == 3
     out, err = capsys.readouterr()
     assert "Optimization complete with best validation score" in out
@@ -144,17 +141,6 @@ def test_without_n_steps_patience_and_the_best_model_decide(train, monkeypatch, 
     metadata = model_file.read("best_model.pkl")["metadata"]
     assert metadata["shuffle"] == 1
     assert "step" not in metadata
-
-
-def test_latest_model_is_kept_though_worse():
-    state = FixedStepsState(n_steps=20, epoch=2, iter=15, best_validation_loss=0.1)
-    assert state.is_new_best(0.3)
-    assert (state.best_validation_loss, state.best_epoch) == (0.3, 2)
-
-
-@pytest.mark.parametrize("iter, over", [(18, False), (19, True), (20, True)])
-def test_fixed_steps_know_no_patience(iter, over):
-    assert FixedStepsState(n_steps=20, patience=1, iter=iter).out_of_patience is over
 
 
 @pytest.mark.parametrize("name, least", [("shuffle", 0), ("n_steps", 1)])

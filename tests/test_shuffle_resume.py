@@ -3,12 +3,12 @@
 import functools
 
 import pytest
+from changed import changed_script
 from test_checkpoint import CutOff, Killer, output, saved
 
-import logistic_sgd
 from logistic_sgd import sgd_optimization_mnist
+from utils.errors import CheckpointError
 from utils.training import checkpoint_file
-from utils.training.checkpoint_file import CheckpointError
 
 
 @pytest.fixture
@@ -31,17 +31,19 @@ def resume(**arguments):
 
 @pytest.mark.parametrize("length", [{"n_epochs": 4}, {"n_steps": 27}])
 @pytest.mark.parametrize("at", [9, 16, 25])
-def test_resumed_run_is_the_unbroken_one(length, at, train, monkeypatch, capsys):
+def test_resumed_run_is_the_unbroken_one(length, at, train, tmp_path, capsys):
     """Patience 10 has validation come every 5 minibatches, so also within an epoch."""
-    for name in ("TrainingState", "FixedStepsState"):
-        kind = functools.partial(getattr(logistic_sgd, name), patience=10)
-        monkeypatch.setattr(logistic_sgd, name, kind)
-        kind.keywords["patience_increase"] = 9
+    changes = (
+        ("run.patience = 5000", "run.patience = 10"),
+        ("increase = 2", "increase = 9"),
+    )
+    sgd = changed_script(tmp_path, *changes).sgd_optimization_mnist
+    train = functools.partial(sgd, *train.args, **train.keywords)
     expected = train(shuffle=5, model="unbroken.pkl", **length)
     unbroken = output(capsys)
     cut_off(train, at, shuffle=5, **length)
     first = output(capsys)
-    found = resume()
+    found = sgd(resume="run.ckpt")
     rest = output(capsys)
     assert first == unbroken[: len(first)]
     assert rest == unbroken[-len(rest) :]
@@ -50,7 +52,7 @@ def test_resumed_run_is_the_unbroken_one(length, at, train, monkeypatch, capsys)
     assert found.test_score == expected.test_score
 
 
-def test_more_steps_go_on_where_the_run_ended(train):
+def test_more_steps_continue_where_the_run_ended(train):
     train(shuffle=2, n_steps=11, checkpoint="run.ckpt")
     resume(n_steps=21)
     train(shuffle=2, n_steps=21, model="unbroken.pkl")

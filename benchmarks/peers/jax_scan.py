@@ -38,7 +38,7 @@ def main():
 
     def train_minibatches(n):
         # The epoch in which the patience runs out is run whole: nothing reads the
-        # parameters after it, and another length would be compiled anew.
+        # parameters after it, and another length would be compiled again.
         nonlocal params
         params, _ = train_epoch(params, train_x, train_y)
 

@@ -1,4 +1,4 @@
-"""What the peer programs share: the data file, the patience rule, the printed lines.
+"""Parts shared by the peer programs: data file, patience rule, printed lines.
 
 Each peer brings three functions (train some minibatches, validation error, test
 error) and leaves the rest to `train`, so that the programs differ in nothing but
@@ -165,7 +165,7 @@ def train(train_minibatches, validation_error, test_error, n_train_batches):
     validation_error, test_error : callable
         Take nothing, return the fraction of wrong labels, 0 to 1.
     n_train_batches : int
-        Objective in an epoch; at most ``PATIENCE // 2``, so that validation comes
+        Minibatches in an epoch; at most ``PATIENCE // 2``, so that validation comes
         once an epoch, at its end.
     """
     patience = PATIENCE

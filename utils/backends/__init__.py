@@ -1,13 +1,20 @@
-"""A backend's name -> what compiles for it."""
+"""Backends: a PyTensor mode for each, found by its name."""
 
 from utils.errors import BackendError
 
-from .modes import BACKENDS, OneModuleLinker, warm_up, compilation_mode
+from .modes import (
+    BACKENDS,
+    OneModuleLinker,
+    compilation_mode,
+    updated_variables,
+    warm_up,
+)
 
 __all__ = [
     "BACKENDS",
     "BackendError",
     "OneModuleLinker",
-    "warm_up",
     "compilation_mode",
+    "updated_variables",
+    "warm_up",
 ]

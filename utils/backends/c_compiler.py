@@ -1,41 +1,43 @@
-"""What the C++ compiler can do here, found out once and remembered.
+"""Abilities of the C++ compiler, found out once and remembered.
 
 PyTensor finds the processor's flags and tries OpenMP at the start of each process, for
 which it runs the compiler four times. The answers are kept beside its compiled modules,
 and hold for one compiler, one Python and one processor.
 """
 
+import contextlib
 import json
 import os
 import platform
-import subprocess
-import sys
 import sysconfig
-import tempfile
 import zlib
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
 from pytensor import config
+from pytensor.link.c.cmodule import GCC_compiler
+from pytensor.link.c.op import OpenMPOp
 
-_PROBE = """
+from utils.files import write_atomic
+
+_PROGRAM = """
 #include <Python.h>
 #ifdef _OPENMP
 #include <omp.h>
 #endif
-int probe(int n) {
+int main() {
     int sum = 0;
     #pragma omp parallel for reduction(+ : sum)
-    for (int i = 0; i < n; i++) sum += i;
-    return sum + PY_MAJOR_VERSION;
+    for (int i = 0; i < PY_MAJOR_VERSION; i++) sum += i;
+    return sum;
 }
 """
 
 
 @dataclass(frozen=True)
 class Compiler:
-    """What was found out.
+    """Abilities of a compiler.
 
     Attributes
     ----------
@@ -68,14 +70,16 @@ def find():
     if found is None:
         found = _probe()
         if not found.error:
-            _remember(path, key, found)
+            with contextlib.suppress(OSError):  # next time it takes a second longer
+                text = json.dumps({"key": key} | asdict(found))
+                write_atomic(path, text.encode())
     if not found.error:
         _tell_pytensor(found)
     return found
 
 
 def _key():
-    """What the answers hold for: compiler, Python, processor and flags."""
+    """Describe what the answers hold for: compiler, Python, processor and flags."""
     try:
         cpu = next(
             line
@@ -86,7 +90,7 @@ def _key():
         cpu = platform.processor()
     try:
         compiler = os.stat(config.cxx)
-    except OSError:  # a name with arguments, for example
+    except OSError:  # a name without a folder, for example
         return None
     return [
         config.cxx,
@@ -111,57 +115,33 @@ def _remembered(path, key):
         return None  # missing or damaged: found out again
 
 
-def _remember(path, key, found):
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(json.dumps({"key": key} | asdict(found)), encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError:  # next time it takes a second longer
-        temporary.unlink(missing_ok=True)
-
-
 def _probe():
     """Compile a few lines, with and without OpenMP, and ask for the CPU's flags."""
-    error = _compile_probe("-fopenmp")
-    openmp = not error
-    if error:
-        error = _compile_probe()
+    openmp = not _complaint("-fopenmp")
+    error = "" if openmp else _complaint()
     if error:
         return Compiler(error=error)
-    from pytensor.link.c.cmodule import GCC_compiler
-
     GCC_compiler.compile_args()
-    flags = tuple(GCC_compiler.march_flags or ())
-    return Compiler(openmp=openmp, march_flags=flags)
+    return Compiler(openmp=openmp, march_flags=tuple(GCC_compiler.march_flags or ()))
 
 
-def _compile_probe(*flags):
-    """Why the probe cannot be compiled and linked; empty where it can."""
-    include = f"-I{sysconfig.get_paths()['include']}"
-    link = ["-undefined", "dynamic_lookup"] if sys.platform == "darwin" else []
-    with tempfile.TemporaryDirectory() as folder:
-        output = str(Path(folder) / "probe.so")
-        command = [config.cxx, "-shared", "-fPIC", include, *link, *flags]
-        try:
-            run = subprocess.run(
-                [*command, "-x", "c++", "-", "-o", output],
-                input=_PROBE,
-                capture_output=True,
-                text=True,
-            )
-        except OSError as error:
-            return f"{config.cxx} could not be started ({error})"
-    if run.returncode == 0:
+def _complaint(*flags):
+    """Return why the few lines cannot be compiled and linked; empty where they can."""
+    compiles, _, errors = GCC_compiler.try_compile_tmp(
+        _PROGRAM,
+        flags=[f"-I{sysconfig.get_paths()['include']}", *flags],
+        output=True,
+        comp_args=False,
+    )
+    if compiles:
         return ""
-    first, *_ = run.stderr.strip().splitlines() or ["no message"]
+    text = errors if isinstance(errors, str) else errors.decode(errors="replace")
+    first, *_ = text.strip().splitlines() or ["no message"]
     return f"{config.cxx} could not compile a small test program ({first})"
 
 
 def _tell_pytensor(found):
     """Set the two answers where PyTensor itself keeps them for a process."""
-    from pytensor.link.c.cmodule import GCC_compiler
-    from pytensor.link.c.op import OpenMPOp
-
     if GCC_compiler.march_flags is None:
         GCC_compiler.march_flags = list(found.march_flags)
     if OpenMPOp.gxx_support_openmp is None:

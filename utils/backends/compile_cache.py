@@ -1,7 +1,7 @@
-"""Compiled code that is kept on disk: what is damaged counts as missing.
+"""Compile caches on disk, in which a damaged file counts as a missing one.
 
 A machine that loses its power, or a disk that is full, leaves files that are cut short.
-PyTensor and Numba would fail at them in every later run.
+PyTensor and Numba would fail on them in every later run.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ def mend_c():
     """Delete the modules in PyTensor's cache that are cut short, once a process."""
     if not _damaged():
         return
-    # Whoever compiles holds the lock: what is still damaged is nobody's work.
+    # Whoever compiles holds the lock: no one is still writing what is damaged now.
     with lock_ctx():
         for folder in _damaged():
             shutil.rmtree(folder, ignore_errors=True)
@@ -34,9 +34,9 @@ def _damaged():
 
 
 def _is_whole(path):
-    """Whether a shared library has as many bytes as its ELF header says.
+    """Return whether a shared library has as many bytes as its ELF header says.
 
-    Where it has not, to load it may kill the process (SIGBUS).
+    Loading one that has fewer may kill the process (SIGBUS).
     """
     if sys.platform != "linux":
         return True
@@ -44,8 +44,8 @@ def _is_whole(path):
         header = file.read(64)
         if len(header) < 64 or header[:4] != b"\x7fELF":
             return False
-        if header[4] == 2:  # of 64 bits
-            # The table of sections stands at the end: its place, entry size and count.
+        if header[4] == 2:  # 64 bits
+            # The table of sections ends the file: its offset, entry size and count.
             offset, size, count = (
                 int.from_bytes(header[start:stop], sys.byteorder)
                 for start, stop in ((40, 48), (58, 60), (60, 62))
@@ -56,12 +56,12 @@ def _is_whole(path):
 
 @cache
 def mend_numba():
-    """Have Numba compile again what it cannot read in its cache."""
+    """Make Numba compile again what it cannot read in its cache."""
     from numba.core import caching
 
     class CacheFile(caching.IndexDataCacheFile):
         def _load_index(self):
-            # A damaged pickle can raise anything; an empty index is written anew.
+            # A damaged pickle can raise anything; an empty index is written again.
             with contextlib.suppress(Exception):
                 return super()._load_index()
             return {}

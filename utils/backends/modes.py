@@ -1,4 +1,4 @@
-"""A backend's name -> the PyTensor Mode that compiles for it."""
+"""PyTensor modes for the backends C, Numba and JAX."""
 
 from pytensor import config
 from pytensor.compile.mode import Mode, get_mode
@@ -15,10 +15,10 @@ BACKENDS = ("auto", "c", "numba", "jax")
 
 
 class OneModuleLinker(CLinker):
-    """Compiles a function as one C module, where its operations allow it.
+    """A linker that compiles a function as one C module, where its operations allow.
 
-    That is one run of the compiler a function. PyTensor's CVM, which takes the other
-    functions, runs it once for each operation.
+    That is one run of the compiler for each function. PyTensor's CVM, which takes the
+    other functions, runs it once for each operation.
     """
 
     updated_vars = {}
@@ -49,10 +49,10 @@ class OneModuleLinker(CLinker):
 
 
 def _fits_one_module(node):
-    """Whether an operation's C code works in one module with those that feed it.
+    """Return whether an operation's C code works in one module with those before it.
 
-    Some code reads an operand as a Python object, ``py_<name>``, which within a module
-    is only there for the function's own inputs.
+    Some code reads an operand as a Python object, ``py_<name>``, which a module has
+    only for the function's own inputs.
     """
     inputs = [f"input_{i}_" for i in range(len(node.inputs))]
     outputs = [f"output_{i}_" for i in range(len(node.outputs))]
@@ -69,15 +69,15 @@ def _fits_one_module(node):
 
 
 def compilation_mode(backend="auto"):
-    """The PyTensor Mode of a backend.
+    """Choose the PyTensor mode that compiles for a backend.
 
     Parameters
     ----------
     backend : {"auto", "c", "numba", "jax"}
         "auto" (default) is the mode or linker that ``PYTENSOR_FLAGS`` (or
-        ``.pytensorrc``) names, else C where a C++ compiler works, else Numba. "jax"
-        compiles through XLA for the GPU or TPU that JAX sees, else for the CPU, and
-        keeps shared variables there.
+        ``.pytensorrc``) names, otherwise C where a C++ compiler works, otherwise
+        Numba. "jax" compiles through XLA for the GPU or TPU that JAX sees, otherwise
+        for the CPU, and keeps shared variables there.
 
     Returns
     -------
@@ -116,8 +116,8 @@ def compilation_mode(backend="auto"):
     compile_cache.mend_c()
     blas = config._config_var_dict["blas__ldflags"]
     if blas.is_default and not hasattr(blas, "val"):
-        # Asked for a BLAS, PyTensor searches the disk for seconds, and warns where it
-        # was installed by pip and finds none.
+        # Asked for a BLAS, PyTensor searches the disk for seconds, and warns if it was
+        # installed by pip and finds none.
         config.blas__ldflags = ""
     mode = Mode(OneModuleLinker(), "fast_run")
     # With none linked, NumPy's BLAS is far ahead of PyTensor's own loops in C.
@@ -125,7 +125,7 @@ def compilation_mode(backend="auto"):
 
 
 def _jax_mode():
-    # JAX takes about a second to import: only who asks for it pays.
+    # Imported here, because JAX takes about a second to import.
     try:
         from utils.backends.jax_backend import jax_mode
     except ImportError as error:
@@ -137,23 +137,42 @@ def _jax_mode():
     return jax_mode()
 
 
-def warm_up(functions, index, params):
-    """Call compiled functions once and leave the parameters as they were.
+def updated_variables(*functions):
+    """Find the shared variables that compiled functions update.
+
+    These are the state of training: parameters, and whatever else stands on the left of
+    an update, such as a momentum or the state of a random generator.
+
+    Parameters
+    ----------
+    *functions : pytensor.compile.executor.Function
+
+    Returns
+    -------
+    list of shared variables
+        Each once, in the order of the functions and of what they compute.
+    """
+    inputs = [entry for function in functions for entry in function.maker.inputs]
+    found = [entry.variable for entry in inputs if entry.update is not None]
+    return list(dict.fromkeys(found))
+
+
+def warm_up(*functions, index=0):
+    """Call compiled functions once, and put back every value that they update.
 
     Numba and JAX compile at the first call; made ahead of training, that call is not
     counted as training time.
 
     Parameters
     ----------
-    functions : sequence of pytensor.compile.executor.Function
+    *functions : pytensor.compile.executor.Function
         Each takes a minibatch index.
     index : int
         A minibatch index that is valid for all of them.
-    params : sequence of shared variables
-        What the functions may update.
     """
-    values = [param.get_value() for param in params]
+    variables = updated_variables(*functions)
+    values = [variable.get_value() for variable in variables]
     for function in functions:
         function(index)
-    for param, value in zip(params, values, strict=True):
-        param.set_value(value)
+    for variable, value in zip(variables, values, strict=True):
+        variable.set_value(value, borrow=True)

@@ -3,5 +3,12 @@
 from utils.errors import WriteError
 
 from .atomic import check_writable, make_folder, write_atomic
+from .regular_file import open_regular
 
-__all__ = ["WriteError", "check_writable", "make_folder", "write_atomic"]
+__all__ = [
+    "WriteError",
+    "check_writable",
+    "make_folder",
+    "open_regular",
+    "write_atomic",
+]

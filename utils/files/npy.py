@@ -159,4 +159,4 @@ def from_bytes(elements, dtype):
         return elements != 0
     if not dtype.isnative:
         elements = elements.view(dtype).byteswap(inplace=True).view(np.uint8)
-    return elements.view(dtype.newbyteorder("="))
+    return elements.view(dtype.type)

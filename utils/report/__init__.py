@@ -1,1 +1,1 @@
-"""Outputs of a run to look at: figures, a page, the history of its errors."""
+"""Files of a run to look at: figures, a page, the history of its errors."""

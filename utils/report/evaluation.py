@@ -1,33 +1,44 @@
-"""What there is to show of a training run: its best model, and what it says."""
+"""The numbers that the figures and the page of a run show, each computed here once."""
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-import pytensor
+from scipy.special import softmax
 
-from utils import backends, datasets
+from utils import datasets
 from utils.errors import ModelFileError
+from utils.report.learning_curves import LearningCurves
 from utils.training import model_file
+
+# Test images that become floats at a time: a mapped split may be larger than memory.
+CHUNK = 4096
+
+# More pictures of weights than this are too small to be read, and a table or a matrix
+# of more classes has no room for its numbers.
+MOST_TEMPLATES, MOST_COUNTED_CLASSES = 100, 40
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A run's best model and its answers to all test examples.
+    """A run's saved model, and its answers to all test examples.
 
     Attributes
     ----------
     W, b : numpy.ndarray, ``(n_in, n_out)`` and ``(n_out,)``
-        Parameters of the best model, of its floatX.
+        Parameters of the model, of its floatX.
     metadata : dict
-        What the model file says of the run; see `utils.training.model_file`.
+        The model file's description of the run; see `utils.training.model_file`.
     history : list of tuple
-        As ``TrainingState.history``.
+        As ``TrainingState.history``; at least one.
     images : numpy.ndarray, ``(n, n_in)``
-        All test images, those past the last full minibatch among them; floatX.
+        All test images, those past the last full minibatch among them, as the dataset
+        holds them: floats, or uint8 that stand for ``byte / 256``. See `scaled`.
     labels : numpy.ndarray of int32, ``(n,)``
         Their classes.
     probabilities : numpy.ndarray, ``(n, n_out)``
-        What the model gives each class of each image; floatX.
+        The model's probability of each class for each image; floatX.
     """
 
     W: np.ndarray
@@ -38,16 +49,79 @@ class Evaluation:
     labels: np.ndarray
     probabilities: np.ndarray
 
+    @cached_property
+    def predictions(self):
+        """The most probable class of each example: integers, ``(n,)``."""
+        return self.probabilities.argmax(axis=1)
 
-def evaluate(result, backend="auto"):
-    """Ask a run's best model about all test examples.
+    @cached_property
+    def confidence(self):
+        """The probability of each prediction, ``(n,)``."""
+        return self.probabilities.max(axis=1)
+
+    @cached_property
+    def mistakes(self):
+        """Indices of the wrongly classified examples, the most confident first."""
+        wrong = np.flatnonzero(self.predictions != self.labels)
+        return wrong[np.argsort(-self.confidence[wrong], kind="stable")]
+
+    @cached_property
+    def counts(self):
+        """Examples of each class (row) with each prediction (column)."""
+        n_out = self.probabilities.shape[1]
+        pairs = self.labels.astype(np.int64) * n_out + self.predictions
+        return np.bincount(pairs, minlength=n_out**2).reshape(n_out, n_out)
+
+    @cached_property
+    def totals(self):
+        """Examples of each class: integers, ``(n_out,)``."""
+        return self.counts.sum(axis=1)
+
+    @cached_property
+    def rates(self):
+        """`counts` as shares of their rows, ``(n_out, n_out)``; 0 without examples."""
+        return self.counts / np.maximum(self.totals, 1)[:, None]
+
+    @cached_property
+    def wrong_rates(self):
+        """`rates` with zeros on the diagonal, where the right answers are."""
+        return np.where(np.eye(len(self.rates), dtype=bool), 0, self.rates)
+
+    @property
+    def commonest_confusion(self):
+        """Label and prediction of the highest wrong rate; None without mistakes."""
+        if not len(self.mistakes):
+            return None
+        return np.unravel_index(self.wrong_rates.argmax(), self.rates.shape)
+
+    @property
+    def n_in_minibatches(self):
+        """Test examples in full minibatches, of which training prints the error."""
+        batch_size = self.metadata.get("batch_size") or 1
+        return len(self.labels) // batch_size * batch_size
+
+    @property
+    def weight_scale(self):
+        """The largest magnitude of a weight, where the scale of colours ends."""
+        return float(np.abs(self.W).max()) or 1.0
+
+    @cached_property
+    def curves(self):
+        """The numbers of the run's `LearningCurves`."""
+        return LearningCurves(self.history, self.metadata)
+
+    def scaled(self, indices):
+        """Some test images as the model takes them, of its floatX."""
+        return _scaled(self.images[indices], self.W.dtype)
+
+
+def evaluate(result):
+    """Ask the model that a run saved about all test examples.
 
     Parameters
     ----------
     result : utils.training.TrainingResult
         Its `model` and `dataset` are read again.
-    backend : str
-        See `utils.backends.compilation_mode`. Default "auto".
 
     Returns
     -------
@@ -65,29 +139,42 @@ def evaluate(result, backend="auto"):
             f"{result.model}: the run ended before its first validation, and saved no "
             "model that could be shown: look at the cost of its minibatches."
         )
-    from logistic_sgd import LogisticRegression
-
-    classifier = model_file.load(result.model, LogisticRegression)
-    W, b = (param.get_value() for param in (classifier.W, classifier.b))
-    images, labels = datasets.load(result.dataset)[2]
-    if images.shape[1] != W.shape[0]:
+    model = model_file.read(result.model)
+    W, b = model["W"], model["b"]
+    # Bytes where they can be had: of a mapped split only those in use are in memory.
+    images, labels = datasets.load(result.dataset, dtype="uint8")[2]
+    if images.shape[1] != len(W):
         raise ModelFileError(
             f"{result.model}: expected the model of this run, for images of shape (n, "
-            f"{images.shape[1]}), found one for (n, {W.shape[0]}): let no other run "
-            "write the same file (--model)."
+            f"{images.shape[1]}), found one for (n, {len(W)}): let no other run write "
+            "the same file (--model)."
         )
-    images = np.asarray(images, dtype=W.dtype)
-    ask_model = pytensor.function(
-        inputs=[classifier.input],
-        outputs=classifier.p_y_given_x,
-        mode=backends.compilation_mode(backend),
-    )
+    probabilities = np.empty((len(images), len(b)), W.dtype)
+    for start in range(0, len(images), CHUNK):
+        chunk = slice(start, start + CHUNK)
+        probabilities[chunk] = softmax(_scaled(images[chunk], W.dtype) @ W + b, axis=1)
     return Evaluation(
         W=W,
         b=b,
-        metadata=classifier.metadata,
+        metadata=model["metadata"],
         history=result.history,
         images=images,
         labels=labels,
-        probabilities=np.asarray(ask_model(images)),
+        probabilities=probabilities,
     )
+
+
+def image_shape(n_in):
+    """Height and width at which to draw `n_in` pixels whose shape is not known.
+
+    A model knows only how many pixels it takes. Of the rectangles of so many pixels
+    that are at least as wide as high, this is the one nearest to a square: 784 is 28 x
+    28, 12 is 3 x 4, and a prime number is a strip of one row.
+    """
+    height = next(h for h in range(math.isqrt(n_in), 0, -1) if n_in % h == 0)
+    return height, n_in // height
+
+
+def _scaled(images, floatX):
+    scale = 256 if images.dtype == np.uint8 else 1
+    return np.divide(images, floatX.type(scale), dtype=floatX)

@@ -1,4 +1,4 @@
-"""history.csv: a run, a row for each validation, for pandas or a spreadsheet."""
+"""history.csv: a row for each validation of a run, for pandas or a spreadsheet."""
 
 import csv
 import io
@@ -27,14 +27,14 @@ def dumps(history):
     bytes
         UTF-8, lines that end in LF, first the names of `COLUMNS`:
 
-        - epoch, counted from 1; of conjugate gradient the iteration;
-        - iteration: minibatches trained on so far; of conjugate gradient as epoch;
+        - epoch, counted from 1; for conjugate gradient the iteration;
+        - iteration: minibatches trained on so far; for conjugate gradient as epoch;
         - minibatch_cost: mean negative log-likelihood of the last minibatch;
         - validation_error, and test_error of the best model so far: fractions of 1;
         - seconds of training so far.
 
-        Floats have as many digits as tell them apart, so that reading them back gives
-        the same; a number that is not known is an empty cell.
+        Floats have as many digits as it takes to read the same number back; an unknown
+        number is an empty cell.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -1,4 +1,4 @@
-"""What a run leaves to look at: checked before the training, made after it."""
+"""Outputs of a run to look at: checked before the training, written after it."""
 
 import contextlib
 import os
@@ -11,12 +11,12 @@ from utils.report.evaluation import evaluate
 
 
 def check_places(options):
-    """Find out before a long run whether what it is to leave can be made.
+    """Refuse, before a long run, outputs that could not be written after it.
 
     Parameters
     ----------
     options : argparse.Namespace
-        Of `utils.cli.command_line.parser`.
+        As `utils.cli.command_line.parser` gives them.
 
     Raises
     ------
@@ -34,9 +34,9 @@ def check_places(options):
 
 
 def _import_figures():
-    """The pictures' module, which nobody but who asks for pictures pays for."""
+    """Import `save` of the figures, which only those who ask for pictures pay for."""
     try:
-        from utils.report import figures
+        from utils.report.figures import save
     except ImportError as error:
         raise MissingPackageError(
             f"--plot needs matplotlib, which cannot be imported ({error}): install it "
@@ -47,7 +47,7 @@ def _import_figures():
             f"--plot needs matplotlib, which refuses its settings ({error}): unset "
             "MPLBACKEND."
         ) from error
-    return figures
+    return save
 
 
 def _check_own_file(options):
@@ -85,7 +85,7 @@ def history_kept(options):
     Raises
     ------
     utils.files.WriteError
-        If it cannot be written; where the block itself raised, it is only told.
+        If it cannot be written; only printed if the block itself raised an error.
     """
     try:
         yield
@@ -105,7 +105,7 @@ def _write_history(options):
 
 
 def show(options, result):
-    """After the training, make the pictures and the page that the options ask for.
+    """Write the pictures and the page that the options ask for.
 
     Parameters
     ----------
@@ -115,11 +115,11 @@ def show(options, result):
     if options.plot is None and options.report is None:
         return
     paths = []
-    evaluation = evaluate(result, options.backend or "auto")
+    evaluation = evaluate(result)
     if options.plot is not None:
-        paths += _import_figures().save(evaluation, options.plot)
+        paths += _import_figures()(evaluation, options.plot)
     if options.report is not None:
-        from utils.report import page  # what nobody asked for costs no import
+        from utils.report import page  # nobody else pays for its import
 
         html = page.render(evaluation, options.command, _backend_name(options))
         files.write_atomic(options.report, html.encode())
@@ -129,7 +129,7 @@ def show(options, result):
 
 
 def _backend_name(options):
-    """The option's; for "auto" what it stands for here."""
+    """The backend in use: for "auto" the one that it stands for here."""
     if options.backend not in (None, "auto"):
         return options.backend
     linker = type(backends.compilation_mode().linker).__name__

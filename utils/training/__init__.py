@@ -1,4 +1,4 @@
-"""The state of a training run, and what is kept of it."""
+"""A training run: its state, what it prints and writes, and how it is resumed."""
 
 from utils.errors import (
     CheckpointError,
@@ -7,22 +7,23 @@ from utils.errors import (
     ModelFileError,
 )
 
-from .state import (
-    FixedStepsState,
-    TrainingResult,
-    TrainingState,
-    check_hyperparameters,
-    minibatch_counts,
-)
+from .monitor import Monitor, TrainingStopped
+from .objective import Objective
+from .replay import Replay
+from .resuming import resumable
+from .run import Run
+from .state import TrainingResult
 
 __all__ = [
     "CheckpointError",
     "DivergenceError",
-    "FixedStepsState",
     "HyperparameterError",
     "ModelFileError",
+    "Monitor",
+    "Objective",
+    "Replay",
+    "Run",
     "TrainingResult",
-    "TrainingState",
-    "check_hyperparameters",
-    "minibatch_counts",
+    "TrainingStopped",
+    "resumable",
 ]

@@ -1,20 +1,25 @@
-"""A checkpoint's file: plain data and arrays, read without running code.
+"""A checkpoint's file: one zip of plain data and arrays, read without running code.
 
-The file is one pickled dict of the format's name, its version, the content as bytes,
-and their SHA-256. The content is a pickled dict again, of the parts in `PARTS`.
+Its member ``content.json`` holds the parts that `PARTS` names, in which each array is
+``{"array": n}`` and stands in the member ``n.npy``. Nothing is compressed, so that the
+file's size bounds what it can claim; zip's CRC-32 tells a damaged member.
 """
 
-import hashlib
+import io
+import json
 import os
-import pickle
+import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from utils.errors import CheckpointError
-from utils.files import array_pickle
+from utils.files import open_regular
+from utils.files.npy import read_npy
+from utils.training.model_file import is_plain
 
 FORMAT, VERSION = "checkpoint of logistic regression", 1
+JSON_MEMBER, MAX_JSON_BYTES = "content.json", 2**20
 PARTS = {
     "trained_by": str,
     "arguments": dict,  # of the training function
@@ -43,7 +48,7 @@ HISTORY = ("epoch", "iter", "cost", "validation_loss", "test_score", "seconds")
 
 
 def dumps(content):
-    """The bytes of a checkpoint.
+    """The bytes of a checkpoint; the same content always gives the same.
 
     Parameters
     ----------
@@ -54,14 +59,26 @@ def dumps(content):
     -------
     bytes
     """
-    content = pickle.dumps(content, protocol=4)
-    file = {
-        "format": FORMAT,
-        "version": VERSION,
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "content": content,
-    }
-    return pickle.dumps(file, protocol=4)
+    arrays = []
+
+    def replaced(value):
+        if isinstance(value, np.generic):
+            return value.item()
+        if not isinstance(value, np.ndarray):
+            raise TypeError(f"a checkpoint cannot keep a {type(value).__name__}")
+        arrays.append(value)
+        return {"array": len(arrays) - 1}
+
+    content = {"format": FORMAT, "version": VERSION} | content
+    text = json.dumps(content, default=replaced)
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(zipfile.ZipInfo(JSON_MEMBER), text)
+        for index, array in enumerate(arrays):
+            info = zipfile.ZipInfo(f"{index}.npy")
+            with archive.open(info, "w", force_zip64=True) as member:
+                np.save(member, array, allow_pickle=False)
+    return file.getvalue()
 
 
 def read(path):
@@ -85,46 +102,64 @@ def read(path):
     """
     path = Path(path)
     try:
-        file = array_pickle.load_file(path)
-        content = array_pickle.load(_content(file))
-        _check(content)
+        file, size = open_regular(path)
     except OSError as error:
         raise CheckpointError(
             f"{path}: the checkpoint cannot be read ({error.strerror}). Name a file "
             "that a run with --checkpoint wrote, or start the run without --resume."
         ) from error
-    except array_pickle.ArrayPickleError as error:
+    try:
+        with file, zipfile.ZipFile(file) as archive:
+            content = _read_members(archive, size)
+        _check(content)
+    # A damaged or hostile file can fail in zipfile, json or NumPy in many ways.
+    except Exception as error:
+        reason = str(error)[:300] or type(error).__name__
         raise CheckpointError(
-            f"{path}: expected a checkpoint that this program wrote, found {error}. "
-            "Take another checkpoint, or start the run again without --resume."
+            f"{path}: expected a checkpoint that this program wrote, found another "
+            f"file or a damaged one ({reason}). Take another checkpoint, or start the "
+            "run again without --resume."
         ) from error
     return content
 
 
-def _content(file):
-    """The bytes of the content; `ArrayPickleError` where they are not sound."""
-    # An array equals nothing: its comparison is an array, which is neither true nor
-    # false.
-    _expect(type(file) is dict and type(file.get("format")) is str, "another file")
-    _expect(file["format"] == FORMAT, "another file")
-    version = file.get("version")
-    _expect(type(version) is int, "no version")
-    _expect(version == VERSION, f"version {version} instead of {VERSION}")
-    content, sha256 = file.get("content"), file.get("sha256")
-    _expect(type(content) is bytes and type(sha256) is str, "no content")
-    right = hashlib.sha256(content).hexdigest() == sha256
-    _expect(right, "content whose SHA-256 is not the one in the file")
+def _read_members(archive, size):
+    """The content of an archive in a file of so many bytes, arrays in their places."""
+    members = {info.filename: info for info in archive.infolist()}
+    for info in members.values():
+        plain = info.compress_type == zipfile.ZIP_STORED and not info.flag_bits & 1
+        _expect(plain, "a member that is compressed or encrypted")
+    # Members can share their bytes, or claim some that are not there.
+    total = sum(info.file_size for info in members.values())
+    _expect(total <= size, f"members of {total} bytes in a file of {size}")
+    _expect(JSON_MEMBER in members, f"no member {JSON_MEMBER}")
+    found = members.pop(JSON_MEMBER).file_size
+    _expect(found <= MAX_JSON_BYTES, f"{found} bytes in {JSON_MEMBER}")
+
+    arrays = {}
+    for name, info in members.items():
+        with archive.open(info) as stream:
+            arrays[name] = read_npy(stream, info.file_size, name)
+
+    def restored(value):
+        return arrays[f"{value['array']}.npy"] if value.keys() == {"array"} else value
+
+    content = json.loads(archive.read(JSON_MEMBER), object_hook=restored)
+    _expect(type(content) is dict, "no content")
+    _expect(content.pop("format", None) == FORMAT, "another format")
+    version = content.pop("version", None)
+    _expect(version == VERSION, f"version {version!r:.40} instead of {VERSION}")
     return content
 
 
 def _expect(condition, found):
     if not condition:
-        raise array_pickle.ArrayPickleError(found)
+        raise ValueError(found)
 
 
 def _check(content):
-    """Raise `ArrayPickleError` unless all parts are there, of their types."""
-    _expect(type(content) is dict and content.keys() == PARTS.keys(), "other parts")
+    """Raise `ValueError` unless all parts are there, of their types."""
+    _expect(content.keys() == PARTS.keys(), "other parts")
     for part, kind in PARTS.items():
         _expect(type(content[part]) is kind, f"a {part} that is no {kind.__name__}")
     for name, value in content["arguments"].items():
@@ -147,10 +182,10 @@ def _check(content):
     best = content["best_model"]
     _expect(best.keys() == {"W", "b", "metadata"}, "a best model of other parts")
     floatX = content["floatX"]
-    sound = floatX in ("float32", "float64") and type(best["metadata"]) is dict
-    sound = (
-        sound and _is_array(best["W"], 2, floatX) and _is_array(best["b"], 1, floatX)
-    )
+    _expect(floatX in ("float32", "float64"), "an impossible floatX")
+    metadata = best["metadata"]
+    _expect(type(metadata) is dict and is_plain(metadata), "metadata of other values")
+    sound = _is_array(best["W"], 2, floatX) and _is_array(best["b"], 1, floatX)
     sound = sound and best["b"].shape == best["W"].shape[1:]
     _expect(sound, "a best model that is no matrix W and vector b of its floatX")
     sound = all(

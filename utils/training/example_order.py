@@ -10,7 +10,7 @@ class ExampleOrder:
     That of epoch e is the e-th permutation which ``numpy.random.default_rng(seed)``
     draws. So seed and epoch determine it, and they are in every checkpoint: a resumed
     run draws the orders of the epochs before again (less than a millisecond each for
-    MNIST), and goes on, also within an epoch, in the order it was in.
+    MNIST), and continues, also within an epoch, in the order it was in.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class ExampleOrder:
             self._n_drawn = 0
 
     def rows(self, minibatch):
-        """Which rows of the data a minibatch takes.
+        """The rows of the data that a minibatch takes.
 
         Parameters
         ----------
@@ -48,8 +48,8 @@ class ExampleOrder:
         """
         return minibatch if self.order is None else self.order[minibatch]
 
-    def begin(self, epoch):
-        """Put the order of an epoch in the place of that of an earlier one.
+    def set_epoch(self, epoch):
+        """Draw the order of an epoch.
 
         Parameters
         ----------

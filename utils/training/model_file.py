@@ -15,7 +15,7 @@ import numpy as np
 import pytensor
 
 from utils.errors import ModelFileError
-from utils.files import array_pickle, write_atomic
+from utils.files import array_pickle, open_regular, write_atomic
 
 # What the file calls the class, whichever script defined it: one that was pasted into a
 # console has it as __main__.LogisticRegression, which no other process could load.
@@ -147,7 +147,9 @@ def read(path):
     """
     path = Path(path)
     try:
-        saved = array_pickle.load_file(path, {CLASS: _SavedModel})
+        file, size = open_regular(path)
+        with file:
+            saved = array_pickle.load(file, {CLASS: _SavedModel}, size)
     except OSError as error:
         raise ModelFileError(
             f"{path}: the model cannot be read ({error.strerror}). Train one first "
@@ -198,7 +200,7 @@ def _checked_state(path, saved):
     W, b, metadata = (state.get(name) for name in ("W", "b", "metadata"))
     if not isinstance(W, np.ndarray) or not isinstance(b, np.ndarray):
         refuse("no arrays W and b")
-    if not isinstance(metadata, dict) or not _is_plain(metadata):
+    if not isinstance(metadata, dict) or not is_plain(metadata):
         refuse("no metadata of strings and numbers")
     if W.ndim != 2 or b.shape != W.shape[1:] or 0 in W.shape:
         refuse(f"W of shape {W.shape} and b of shape {b.shape}")
@@ -209,10 +211,10 @@ def _checked_state(path, saved):
     return state
 
 
-def _is_plain(value):
+def is_plain(value, depth=64):
     """Whether comparing and printing what is inside `value` can do no harm."""
     if isinstance(value, dict):
-        return all(map(_is_plain, value.values()))
-    if isinstance(value, (list, tuple)):
-        return all(map(_is_plain, value))
-    return not isinstance(value, (np.ndarray, _SavedModel))
+        value = value.values()
+    elif not isinstance(value, (list, tuple)):
+        return not isinstance(value, (np.ndarray, _SavedModel))
+    return depth > 0 and all(is_plain(inner, depth - 1) for inner in value)

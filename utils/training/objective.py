@@ -1,12 +1,12 @@
-"""Cost, gradient and errors at a point, minibatch by minibatch."""
+"""The objective of conjugate gradient: cost, gradient and errors at a point."""
 
 from pytensor import config
 
 
 class Objective:
-    """What conjugate gradient asks of the data, computed in this process.
+    """The objective of conjugate gradient, computed in this process.
 
-    `utils.training.cluster.ClusterObjective` gives the same from other processes.
+    `utils.training.cluster.ClusterObjective` has it computed by other processes.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class Objective:
         self._evaluations = 0
 
     def set_theta(self, theta_value):
-        """Go to another point.
+        """Move to another point.
 
         Parameters
         ----------

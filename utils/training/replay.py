@@ -1,9 +1,9 @@
-"""The costs and gradients that SciPy asked for, kept so that it can be led back.
+"""The costs and gradients that SciPy asked for, kept so that a run can be resumed.
 
 SciPy's conjugate gradient cannot be entered in the middle: its direction, and what its
 line search knows, live in one call. But all of it follows from the answers that it got.
-A resumed run calls SciPy from the start and gives the answers that were kept, to the
-very points that were asked for then; nothing is computed until they are used up.
+A resumed run calls SciPy from the start and answers with what was kept, at the very
+points that were asked for then; nothing is computed until that is used up.
 """
 
 import hashlib
@@ -17,22 +17,22 @@ class Replay:
     """Records what a function of cost and gradient answers, and plays it back.
 
     A kept evaluation takes 8 bytes a parameter, 63 kB for MNIST, and the checkpoint is
-    written anew with all of them at each iteration: 50 iterations make some 7 MB.
+    written again with all of them at each iteration: 50 iterations make some 7 MB.
 
-    Parameters
+    Attributes
     ----------
-    record : bool
-        Whether new evaluations are kept; else they are only passed on.
+    recording : bool
+        True (default) keeps new evaluations; otherwise they are only passed on.
     """
 
-    def __init__(self, record):
-        self._record = record
+    def __init__(self):
+        self.recording = True
         self._digests, self._costs, self._gradients = [], [], []
         self._source, self._played = None, 0
         self._iterations, self._kept_iterations = 0, 0
 
     def recorded(self):
-        """What has been kept.
+        """The evaluations that have been kept.
 
         Returns
         -------
@@ -53,7 +53,7 @@ class Replay:
         Parameters
         ----------
         kept : dict
-            What `recorded` returned.
+            As `recorded` returns them.
         iterations : int
             Iterations that had been finished with them.
         source : str or os.PathLike
@@ -81,26 +81,26 @@ class Replay:
         self._kept_iterations, self._source = iterations, source
 
     def function(self, cost_and_gradient):
-        """`cost_and_gradient`, which is only called once the kept ones are used up.
+        """Wrap `cost_and_gradient`: it is called only when the kept ones are used up.
 
         Parameters
         ----------
         cost_and_gradient : callable
-            Of theta, ``(n_parameters,)`` float64; returns a float and an array as
-            theta is.
+            Takes theta, ``(n_parameters,)`` float64; returns a float and an array of
+            theta's shape.
 
         Returns
         -------
         callable
-            Raises `CheckpointError` where it is asked for another theta than the one
-            that a kept evaluation is of.
+            Raises `CheckpointError` where it is asked for another theta than that of
+            the kept evaluation.
         """
 
         def evaluate(theta):
             if self._source is not None and self._played < len(self._costs):
                 return self._play(theta)
             cost, gradient = cost_and_gradient(theta)
-            if self._record:
+            if self.recording:
                 self._digests.append(_digest(theta))
                 self._costs.append(cost)
                 self._gradients.append(gradient)
@@ -125,12 +125,12 @@ class Replay:
         return self._costs[position], self._gradients[position]
 
     def callback(self, after_iteration):
-        """`after_iteration`, which is not called for iterations that are played back.
+        """Wrap `after_iteration`: it is not called for iterations that are played back.
 
         Parameters
         ----------
         after_iteration : callable
-            Of theta.
+            Takes theta.
         """
 
         def called(theta):

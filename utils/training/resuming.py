@@ -1,4 +1,4 @@
-"""What a training function is not told when it resumes, its checkpoint tells it."""
+"""Arguments that a training function takes from a checkpoint when it resumes."""
 
 import functools
 import inspect
@@ -6,54 +6,56 @@ import os
 from pathlib import PurePath
 
 from utils.errors import CheckpointError, HyperparameterError
-from utils.training import checkpoint_file
+
+from . import checkpoint_file
 
 
-def resumable(dataset, alternatives=()):
+def resumable(train):
     """Have a training function take from its checkpoint what it is not given.
+
+    Where the keyword argument `resume` is given, arguments that are not have the values
+    that they had in that run, and `checkpoint` is `resume`. Of `n_epochs` and `n_steps`
+    only one may be given: it replaces the other, also the checkpoint's.
 
     Parameters
     ----------
-    dataset : str
-        What the function calls the argument that names the dataset.
-    alternatives : sequence of str
-        Arguments of which only one may be given: it takes the place of the others, also
-        of what the checkpoint has for them. `HyperparameterError` where more are.
+    train : callable
+        An argument `mnist_pkl_gz` of it is what a checkpoint calls `dataset`.
 
     Returns
     -------
-    decorator
-        Of a function with the keyword arguments `resume` and `checkpoint`. Where
-        `resume` is given, arguments that are not have the values they had in that run,
-        and `checkpoint` is `resume`.
+    callable
+        Raises `HyperparameterError` and `CheckpointError` besides.
     """
+    signature = inspect.signature(train)
+    dataset = "mnist_pkl_gz" if "mnist_pkl_gz" in signature.parameters else "dataset"
 
-    def decorate(train):
-        signature = inspect.signature(train)
+    @functools.wraps(train)
+    def resumed(*args, **kwargs):
+        given = signature.bind(*args, **kwargs).arguments
+        given |= given.pop("settings", {})
+        ends = [n for n in ("n_epochs", "n_steps") if given.get(n) is not None]
+        if len(ends) > 1:
+            raise HyperparameterError(
+                "n_epochs and n_steps are both given: expected one of them, which then "
+                "alone says when the run ends. Leave the other out."
+            )
+        path = given.get("resume")
+        if path is None:
+            return train(**given)
+        kept = dict(checkpoint_file.read(path)["arguments"])
+        kept[dataset] = kept.pop("dataset", None)
+        if "model" not in given:
+            _check_place(path, kept.get("model", ""))
+        names = {"model", "backend", *signature.parameters}
+        if "learning_rate" in names:
+            names |= {"shuffle", "n_steps"}
+        if ends:
+            names -= {"n_epochs", "n_steps"}
+        kept = {name: value for name, value in kept.items() if name in names}
+        return train(**{"checkpoint": path} | kept | given)
 
-        @functools.wraps(train)
-        def resumed(*args, **kwargs):
-            given = signature.bind(*args, **kwargs).arguments
-            chosen = [name for name in alternatives if given.get(name) is not None]
-            if len(chosen) > 1:
-                raise HyperparameterError(
-                    f"{' and '.join(chosen)} are both given: expected one of them, "
-                    "which then says alone when the run ends. Leave the other out."
-                )
-            path = given.get("resume")
-            if path is None:
-                return train(**given)
-            kept = dict(checkpoint_file.read(path)["arguments"])
-            kept[dataset] = kept.pop("dataset", None)
-            if "model" not in given:
-                _check_place(path, kept.get("model", ""))
-            names = signature.parameters.keys() - (alternatives if chosen else ())
-            kept = {name: value for name, value in kept.items() if name in names}
-            return train(**{"checkpoint": path} | kept | given)
-
-        return resumed
-
-    return decorate
+    return resumed
 
 
 def _check_place(checkpoint, model):

@@ -1,7 +1,7 @@
 /* Between NumPy arrays and kernel.c to shares.c, which stand above this in one namespace
    and know no Python. The functions return 0, or -1 with a Python exception set. */
 
-/* What lives from call to call of one operation; zero to begin with. */
+/* State of one operation from call to call; zero at first. */
 typedef struct {
     void *memory; /* for the kernel */
     size_t bytes;
@@ -23,7 +23,7 @@ static PyArrayObject *steppable(PyArrayObject *array, int whole_rows)
     return array;
 }
 
-/* Leaves in *output a C-contiguous array of this shape; keeps the one there if it is. */
+/* Leaves in *output a C-contiguous array of this shape; keeps one that is there. */
 static int provide(PyArrayObject **output, int n_dims, npy_intp *shape, int type)
 {
     PyArrayObject *old = *output;

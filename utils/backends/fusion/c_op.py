@@ -1,4 +1,4 @@
-"""What the fused operations share: their inputs, and how their C code is compiled."""
+"""Base of the fused operations: their inputs, and how their C code is compiled."""
 
 import os
 from functools import cache
@@ -8,8 +8,8 @@ from zlib import crc32
 import pytensor.tensor as pt
 from pytensor.link.c.op import COp, OpenMPOp
 
-# A thread that waits for another on a busy machine must not keep it off its core.
-# GCC's OpenMP reads this when it is loaded, and by default spins for milliseconds.
+# A thread that waits for another on a busy machine must not keep it off its core. GCC's
+# OpenMP reads this when it is loaded; by default its threads spin for milliseconds.
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
@@ -40,7 +40,7 @@ def openmp_works():
 
 
 class SoftmaxRegression(COp):
-    """An operation on x, W, b and y, whose C code is the function `c_function`."""
+    """An operation on x, W, b and y, with the function `c_function` as its C code."""
 
     __props__ = ()
 

@@ -1,7 +1,7 @@
 /* The same for a minibatch of few rows, which do not pay for transposing W; stands below
    kernel.c. */
 
-/* What chunk_logits does, from W itself; `sums` holds n_out. */
+/* chunk_logits from W itself; `sums` holds n_out. */
 static void few_logits(const problem *p, const rows_of_x x, REAL *__restrict__ sums,
                        REAL *logits)
 {

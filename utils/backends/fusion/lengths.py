@@ -1,7 +1,7 @@
-"""Marks on the lengths in a graph that are a number of labels.
+"""Marks on the lengths in a graph that count labels.
 
-PyTensor writes the length of a slice out as a maze of comparisons, in which two equal
-lengths soon look different. So these are marked while they stand as they were written.
+PyTensor expands the length of a slice into nested comparisons, in which two equal
+lengths soon look different. So lengths are marked before that happens.
 """
 
 from itertools import permutations
@@ -21,7 +21,7 @@ from pytensor.tensor.type import lscalar
 
 
 class LabelCount(Op):
-    """The length of a vector of labels: a mark that lives between the two passes."""
+    """The length of a vector of labels: a mark that stays between the two passes."""
 
     __props__ = ()
 
@@ -39,7 +39,7 @@ label_count = LabelCount()
 
 
 def made_by(variable, kind, **expected):
-    """Return the inputs of `variable` where an Op of this kind made it, else ().
+    """Return the inputs of `variable` where an Op of this kind made it, otherwise ().
 
     `kind` is an Op's class, or the scalar Op of an `Elemwise`; `expected` are values of
     the Op's attributes.
@@ -83,7 +83,7 @@ def either_order(inputs):
 
 
 def stop_of(rows):
-    """Return n where `rows` is arange(n), else `rows` itself, which is no length."""
+    """Return n where `rows` is arange(n), otherwise `rows`, which is no length."""
     match made_by(rows, ARange):
         case start, stop, step if is_number(start, 0) and is_number(step, 1):
             return stop
@@ -91,7 +91,7 @@ def stop_of(rows):
 
 
 def picked_labels(rows, y):
-    """Return y where `rows` is arange(y.shape[0]), by its mark, else None."""
+    """Return y where `rows` is arange(y.shape[0]), by its mark, otherwise None."""
     return y if counted_labels(stop_of(rows)) is y else None
 
 
@@ -102,7 +102,7 @@ def replace(fgraph, old, new):
 
 
 class MarkLabelCounts(GraphRewriter):
-    """Mark the lengths that are a number of labels.
+    """Mark the lengths that count labels.
 
     ``log(p)[arange(y.shape[0]), y]`` and ``neq(argmax(p, axis=1), y)`` are as long as
     y, and their means divide by that length::
@@ -143,7 +143,7 @@ class MarkLabelCounts(GraphRewriter):
 
 
 class RemoveLabelCounts(GraphRewriter):
-    """Put the lengths back where no fused operation made them superfluous."""
+    """Put the lengths back where no fused operation made their marks superfluous."""
 
     def apply(self, fgraph):
         for node in fgraph.toposort():

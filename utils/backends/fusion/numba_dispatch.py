@@ -45,13 +45,13 @@ def all_mistakes(x, W, b, y, shares, mistakes, Wt):
 
 @outer
 def contiguous(array):
-    """Return `array`, copied where it is not: the loops are compiled for one layout."""
+    """Copy `array` if it is not contiguous: the loops are compiled for one layout."""
     return np.ascontiguousarray(array)
 
 
 @outer
 def shares_for(x, n_out):
-    """Return into how many shares the rows are split, one a thread."""
+    """Return the number of shares to split the rows into, one for each thread."""
     return min(MOST_THREADS, 1 + int(x.size * n_out / THREAD_WORK))
 
 

@@ -1,7 +1,7 @@
-"""What `kernel.c` does, for machines that have no compiler: loops over some rows.
+"""Loops over some rows, as in `kernel.c`, for machines that have no compiler.
 
-The innermost loops run over the features, so that LLVM turns them into vectors. All is
-written as plain loops: Numba's array expressions take it seconds to compile.
+The innermost loops run over the features, so that LLVM turns them into vectors. All are
+plain loops: Numba's array expressions take seconds to compile.
 """
 
 import numba
@@ -10,10 +10,10 @@ from numba.extending import overload
 from pytensor.link.numba.dispatch.basic import numba_njit
 
 CHUNK = 48  # rows, which the gradient reads for the second time from the cache
-PANEL = 5  # classes; the loops below are written out for five
+PANEL = 5  # classes; the loops below are unrolled for five
 
 # Sums over features may be taken in any order; NaN and infinity keep their meaning. All
-# else stays in order, which PyTensor's default would not keep.
+# other arithmetic keeps its order, as it would not with PyTensor's default.
 inner = numba_njit(fastmath={"reassoc", "contract", "nsz"}, error_model="numpy")
 outer = numba_njit(fastmath=False, error_model="numpy")
 

@@ -93,7 +93,7 @@ class SoftmaxRegressionLoss(SoftmaxRegression):
         return [[True] * 3] * 3 + [[False] * 3]
 
     def pullback(self, inputs, outputs, cotangents):
-        """Scale the gradients that stand ready; that of x is written as a graph."""
+        """Scale the gradients that are computed already; that of x is a new graph."""
         x, W, b, y = inputs
         _, gW, gb = outputs
         g = cotangents[0]

@@ -1,7 +1,7 @@
-"""The shapes that a softmax regression takes in a graph that PyTensor has stabilised.
+"""Patterns of a softmax regression in a graph that PyTensor has stabilised.
 
-Each function looks at one part, and returns its variables, or None where the part is
-not what it has to be.
+Each function looks at one part, and returns its variables, or None where the part does
+not match.
 """
 
 from pytensor.raise_op import Assert
@@ -28,7 +28,7 @@ MOST_WEIGHTS = 2**16
 
 
 def users(fgraph, variable):
-    """Return what is made of `variable`, None for an output of the function."""
+    """Return the results of all uses of `variable`, None for a function's output."""
     return [
         node.outputs[0] if len(node.outputs) == 1 else None
         for node, _ in fgraph.clients[variable]
@@ -36,7 +36,7 @@ def users(fgraph, variable):
 
 
 def sole_user(fgraph, variable):
-    """Return what is made of `variable`, where it is used once, else None."""
+    """Return the result of the only use of `variable`, None where there are more."""
     found = users(fgraph, variable)
     return found[0] if len(found) == 1 else None
 
@@ -66,7 +66,7 @@ def affine_inputs(fgraph, logits):
 
 
 def pixels_of(x):
-    """Return the matrix of bytes where `x` is ``cast(bytes) / 256``, else `x`."""
+    """Return the matrix of bytes where `x` is ``cast(bytes) / 256``, otherwise `x`."""
     for factor, converted in either_order(made_by(x, scalars.mul)):
         node = converted.owner
         if is_number(factor, 1 / 256) and node is not None and is_cast(node.op):

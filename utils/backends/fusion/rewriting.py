@@ -49,8 +49,8 @@ class FuseLoss(GraphRewriter):
           ->
         SoftmaxRegressionLoss(x, W, b, y)
 
-    Nothing is replaced where another part of the graph needs what is between, or where
-    the loss is computed without its gradients.
+    Nothing is replaced where another part of the graph needs a result in between, or
+    where the loss is computed without its gradients.
     """
 
     def apply(self, fgraph):
@@ -139,7 +139,7 @@ class FuseErrors(GraphRewriter):
 
 
 class LoadNumbaDispatch(GraphRewriter):
-    """Make the Ops known to PyTensor's Numba backend, which is not imported before."""
+    """Register the Ops with PyTensor's Numba backend, which is not imported before."""
 
     def apply(self, fgraph):
         from utils.backends.fusion import numba_dispatch  # noqa: F401
@@ -148,7 +148,7 @@ class LoadNumbaDispatch(GraphRewriter):
 def register(rewriter, position):
     """Register for PyTensor's C linkers and for Numba, the backends that have the Ops.
 
-    The database keeps its tags by object, so each backend has an object of its own.
+    The database keeps tags by object, so each backend has an object of its own.
     """
     name = f"softmax_regression_{rewriter.__name__}"
     for backend, tags in (("c", ("fast_run", "cxx_only")), ("numba", ("numba",))):

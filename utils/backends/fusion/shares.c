@@ -11,7 +11,7 @@
 
 #define THREAD_WORK 250e3 /* multiply-adds that are worth one more thread */
 
-/* What one thread works with; each share lies on cache lines of its own. */
+/* The arrays of one thread; each share lies on cache lines of its own. */
 typedef struct {
     double loss, *gb;
     ptrdiff_t bad_row, mistakes;
@@ -213,7 +213,7 @@ static ptrdiff_t softmax_regression(const problem *p, void *workspace, double *r
     return bad_row;
 }
 
-/* Sets how the problem is worked off: a little work is done by one thread. */
+/* Sets how the problem is shared out: a little work is done by one thread. */
 static void plan(problem *p)
 {
     const double work = (double)p->n * (double)p->n_in * (double)p->n_out;

@@ -1,14 +1,14 @@
-"""PyTensor's JAX backend, fitted to minibatches of data that stays on the device.
+"""PyTensor's JAX backend, fitted to minibatches of data that stay on the device.
 
 The lesson's functions take one number, ``index``, and cut their minibatch out of
-shared data: ``x[index * n:(index + 1) * n]``. `jax_mode` mends what keeps PyTensor's
+shared data: ``x[index * n:(index + 1) * n]``. `jax_mode` corrects what keeps PyTensor's
 own JAX mode from running that, or from running it well:
 
 - XLA compiles for shapes it knows, but the length of such a slice is an expression;
   a rewrite proves that it is constant (`minibatch`).
 - A shared NumPy array is copied to the device at each call; here shared variables
   move there once, and what updates them stays there (`device`).
-- The parameters of a float32 model turn float64 at the first update; here they keep
+- The parameters of a float32 model become float64 at the first update; here they keep
   their type (`minibatch`, `device`).
 
 Importing this package imports JAX.
@@ -24,7 +24,7 @@ __all__ = ["jax_mode", "put_on_device"]
 
 
 def jax_mode():
-    """Return the mode for `pytensor.function` that this package's summary describes.
+    """Return the mode for `pytensor.function` that this package describes above.
 
     JAX is set to 64-bit types, for float32 too: PyTensor's graphs count in int64 and
     add in float64 whatever floatX is. A GPU is used when JAX sees one.

@@ -10,6 +10,7 @@ from jax import lax
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.link.basic import Container
 from pytensor.link.jax.linker import JAXLinker
+from pytensor.tensor.random.type import RandomType
 
 from utils.errors import BackendError
 
@@ -40,8 +41,8 @@ def put_on_device(variable):
     """Move a shared variable to JAX's default device, where it then stays.
 
     ``get_value`` still gives a NumPy array (with ``borrow=True`` a read-only one),
-    and ``set_value`` moves what it is given. Functions of other backends cannot use
-    the variable any more. Where it is on the device already, nothing happens.
+    and ``set_value`` moves what it is given. Functions of other backends can no longer
+    use the variable. One that is on the device already is left as it is.
 
     Parameters
     ----------
@@ -51,11 +52,17 @@ def put_on_device(variable):
     Raises
     ------
     utils.backends.BackendError
-        Where the device has no room for it.
+        Where the device has no room for it, or it is a random generator.
     """
     container = variable.container
     if isinstance(container, DeviceContainer):
         return
+    if isinstance(variable.type, RandomType):
+        raise BackendError(
+            "The JAX backend would draw from a hidden copy of a shared random "
+            "generator, from which no run can be resumed. Choose the backend c or "
+            "numba."
+        )
     value, free = container.storage[0], free_bytes()
     if getattr(value, "nbytes", 0) > free:
         raise BackendError(
@@ -71,17 +78,17 @@ def put_on_device(variable):
 
 
 def free_bytes():
-    """Bytes of memory that JAX's default device has free; of a CPU, all it has."""
+    """Return the free memory of JAX's default device in bytes; of a CPU, all memory."""
     statistics = jax.devices()[0].memory_stats() or {}
     if "bytes_limit" in statistics:
         return statistics["bytes_limit"] - statistics.get("bytes_in_use", 0)
     if hasattr(os, "sysconf"):
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return float("inf")  # Windows does not tell; JAX then fails by itself
+    return float("inf")  # unknown on Windows, where JAX then fails by itself
 
 
 class DeviceLinker(JAXLinker):
-    """PyTensor's JAX linker with shared variables on the device and rows checked."""
+    """PyTensor's JAX linker, with shared variables on the device and checked rows."""
 
     def create_thunk_inputs(self, storage_map):
         for variable in self.fgraph.inputs:
@@ -91,10 +98,10 @@ class DeviceLinker(JAXLinker):
 
     def jit_compile(self, fn):
         def typed(*inputs):
-            # GPUs and TPUs else round the factors of float32 products.
+            # Otherwise GPUs and TPUs round the factors of float32 products.
             with jax.default_matmul_precision("highest"):
                 outputs = fn(*inputs)
-            # A parameter of another type would have the next call compiled anew.
+            # A parameter of another type would make the next call compile again.
             return tuple(
                 lax.convert_element_type(output, variable.dtype)
                 for output, variable in zip(outputs, self.fgraph.outputs, strict=True)

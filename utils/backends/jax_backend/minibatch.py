@@ -1,4 +1,4 @@
-"""Objective of constant length, and the rewrites that the JAX mode needs."""
+"""Minibatches of constant length, and the rewrites that the JAX mode needs."""
 
 from functools import reduce
 
@@ -21,8 +21,8 @@ from pytensor.tensor.type import TensorType
 class Minibatch(Op):
     """The rows of a tensor from ``step * index + offset`` on, a fixed number of them.
 
-    A slice is shorter where it meets the tensor's end, and counts negative bounds
-    from there. This Op does neither: rows outside the tensor are an `IndexError`.
+    A slice is shorter at the tensor's end, and counts negative bounds from there. This
+    Op does neither: rows outside the tensor are an `IndexError`.
 
     Parameters
     ----------
@@ -124,15 +124,15 @@ def affine(variable, index):
 
 @node_rewriter([Subtensor])
 def local_slice_to_minibatch(fgraph, node):
-    """Give a slice of rows its constant length, where it has one.
+    """Give a slice of rows its constant length, if it has one.
 
     Before and after, for an integer input ``i`` of the function, a constant ``n``,
     and ``x`` an input or shared variable, cast or not::
 
         x[i * n:(i + 1) * n]  ->  Minibatch{length=n, step=n, offset=0}(x, i)
 
-    Slices with a step, of more than one dimension, of something computed, or whose
-    length depends on ``i`` are left as they are.
+    Slices with a step, in more than one dimension, of a computed tensor, or whose
+    length depends on ``i``, are left as they are.
     """
     x, *bounds = node.inputs
     indices = indices_from_subtensor(bounds, node.op.idx_list)
@@ -160,14 +160,14 @@ def local_slice_to_minibatch(fgraph, node):
 
 @node_rewriter([Sum])
 def local_sum_in_acc_dtype(fgraph, node):
-    """Add in the type that a sum declares, and give the result the type it declares.
+    """Add in the type that a sum declares, and give the result its declared type.
 
     Before and after, for a float32 ``x``::
 
         Sum{acc=float64}(x)  ->  Cast{float32}(Sum(Cast{float64}(x)))
 
-    PyTensor's JAX translation adds in the type of ``x`` and leaves the result
-    float64, which then spreads to gradients, parameters and all products.
+    PyTensor's JAX translation adds in the type of ``x`` and returns float64, which
+    then spreads to gradients, parameters and all products.
     """
     [x], [out] = node.inputs, node.outputs
     acc_dtype = node.op.acc_dtype
@@ -183,7 +183,7 @@ optdb.register(
     "jax_minibatch",
     position=0.05,
 )
-# With PyTensor's own rewrites for JAX, after all that simplify a graph.
+# With PyTensor's own rewrites for JAX, after all those that simplify a graph.
 optdb.register(
     "local_sum_in_acc_dtype",
     in2out(local_sum_in_acc_dtype),

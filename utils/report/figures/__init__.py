@@ -1,49 +1,28 @@
-"""Pictures of a trained model and of how it was trained, drawn with matplotlib."""
+"""Pictures of a trained model and of how it was trained, drawn with matplotlib.
+
+Each function takes an `Evaluation`, or its curves, and returns a matplotlib figure.
+"""
 
 import io
 import os
 
 from utils.files import write_atomic
 
-from .counts import confusion
+from .answers import confusion, mistakes
 from .curves import learning_curve
-from .panels import image_shape, style
+from .panels import style
 from .templates import weights
-from .wrong_answers import mistakes
 
-__all__ = [
-    "confusion",
-    "draw",
-    "image_shape",
-    "learning_curve",
-    "mistakes",
-    "save",
-    "weights",
-]
+__all__ = ["confusion", "draw", "learning_curve", "mistakes", "save", "weights"]
 
 
 def draw(evaluation):
-    """All pictures of a run.
-
-    Parameters
-    ----------
-    evaluation : utils.report.evaluation.Evaluation
-
-    Returns
-    -------
-    dict of str to matplotlib.figure.Figure
-    """
-    metadata = evaluation.metadata
-    trained_by = metadata.get("trained_by", "minibatch SGD")
+    """All pictures of a run, by their names."""
     return {
-        "weights": weights(evaluation.W),
-        "learning_curve": learning_curve(evaluation.history, trained_by),
-        "confusion": confusion(
-            evaluation.labels, evaluation.probabilities, metadata=metadata
-        ),
-        "mistakes": mistakes(
-            evaluation.images, evaluation.labels, evaluation.probabilities
-        ),
+        "weights": weights(evaluation),
+        "learning_curve": learning_curve(evaluation.curves),
+        "confusion": confusion(evaluation),
+        "mistakes": mistakes(evaluation),
     }
 
 

@@ -1,4 +1,4 @@
-"""How a run learned: its cost and errors after each validation."""
+"""The learning curves: cost and errors after each validation."""
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -10,63 +10,39 @@ COST, VALIDATION, TEST = "#333333", "#0072B2", "#D55E00"
 
 
 @style()
-def learning_curve(history, trained_by="minibatch SGD"):
-    """Draw minibatch cost, validation error and test error by epoch.
-
-    Parameters
-    ----------
-    history : list of tuple
-        As ``TrainingState.history``; at least one.
-    trained_by : str
-        As in a model's metadata. Conjugate gradient counts iterations, not epochs.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        The test error is drawn where the validation error was the lowest so far, and
-        the last of these, the best, is marked in both panels.
-    """
-    epochs, iters, costs, validation, test, _ = zip(*history, strict=True)
-    x, unit = epochs, "epoch"
-    if "conjugate gradient" in trained_by:
-        unit = "iteration of conjugate gradient"
-    elif len(set(epochs)) < len(epochs):  # validated more than once in an epoch
-        x, unit = [i + 1 for i in iters], "minibatch"
-    bests = [
-        i
-        for i, error in enumerate(validation)
-        if error < min(validation[:i], default=2)
-    ]
-    best = bests[-1]
+def learning_curve(curves):
+    """Draw costs and errors, with the validation of the saved model marked."""
+    x, validation, test = curves.x, curves.validation_errors, curves.test_errors
     few = "o" if len(x) <= 25 else None
-
     figure = Figure(figsize=(9, 3.8), layout="constrained")
     left, right = figure.subplots(1, 2)
-    left.plot(x, costs, color=COST, marker=few, markersize=4)
+    left.plot(x, curves.costs, color=COST, marker=few, markersize=4)
     left.set_title("Cost of the last minibatch before each validation")
     left.set_ylabel("mean negative log-likelihood")
     right.plot(
         x,
-        [error * 100 for error in validation],
+        validation,
         color=VALIDATION,
         marker=few,
         markersize=4,
         label="validation error",
     )
     right.plot(
-        [x[i] for i in bests],
-        [test[i] * 100 for i in bests],
+        [x[i] for i in curves.tested],
+        [test[i] for i in curves.tested],
         color=TEST,
         linestyle=":",
         marker="s",
         markersize=3,
-        label="test error of each new best model",
+        label=curves.test_name,
     )
     right.set_title("Errors")
     right.set_ylabel("wrong, %")
     for panel in (left, right):
-        panel.axvline(x[best], color="0.5", linestyle="--", linewidth=1, zorder=0)
-        panel.set_xlabel(unit)
+        panel.axvline(
+            x[curves.saved], color="0.5", linestyle="--", linewidth=1, zorder=0
+        )
+        panel.set_xlabel(curves.x_name)
         panel.xaxis.set_major_locator(
             MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10])
         )
@@ -74,7 +50,7 @@ def learning_curve(history, trained_by="minibatch SGD"):
         panel.grid(alpha=0.25)
     right.legend(loc="best", frameon=True, framealpha=0.9, edgecolor="none")
     figure.suptitle(
-        f"Best model: {unit.split()[0]} {x[best]:,} (dashed), validation error "
-        f"{validation[best] * 100:.2f} %, test error {test[best] * 100:.2f} %"
+        f"{curves.saved_name.capitalize()}: {curves.saved_at} (dashed), validation "
+        f"error {validation[curves.saved]:.2f} %, test error {test[curves.saved]:.2f} %"
     )
     return figure

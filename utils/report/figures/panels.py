@@ -1,10 +1,12 @@
-"""What the pictures have in common: their style, grids of panels, shapes of images."""
+"""Style, panels and grids, which the pictures have in common."""
 
 import contextlib
 import math
 
 import matplotlib
 from matplotlib.figure import Figure
+
+from utils.report.evaluation import image_shape
 
 STYLE = {
     "font.size": 9,
@@ -26,25 +28,6 @@ def style():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)
         yield
-
-
-def image_shape(n_in):
-    """Height and width at which to draw `n_in` pixels whose shape is not known.
-
-    A model knows only how many pixels it takes. Of the rectangles of so many pixels
-    that are at least as wide as high, this is the one nearest to a square: 784 is 28 x
-    28, 12 is 3 x 4, and a prime number is a strip of one row.
-
-    Parameters
-    ----------
-    n_in : int
-
-    Returns
-    -------
-    height, width : int
-    """
-    height = next(h for h in range(math.isqrt(n_in), 0, -1) if n_in % h == 0)
-    return height, n_in // height
 
 
 def box_aspect(n_in):

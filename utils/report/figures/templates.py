@@ -1,39 +1,28 @@
-"""The weights of each class as an image: what ink speaks for it, and what against."""
+"""The weights of each class as an image: where ink speaks for it, and where against."""
 
 import math
 
-import numpy as np
+from utils.report.evaluation import MOST_TEMPLATES
 
 from .panels import box_aspect, grid, show_image, style
 
-# More panels than this are too small to be read.
-MOST_CLASSES = 100
-
 
 @style()
-def weights(W):
+def weights(evaluation):
     """Draw the weights of each class, all to one symmetric scale.
 
-    Parameters
-    ----------
-    W : numpy.ndarray, ``(n_in, n_out)``
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        One panel a class (of the first 100), in two rows of five where there are ten.
-        Blue, a weight above 0, is where ink speaks for the class, and red where it
-        speaks against it; the scale ends at the largest magnitude of all classes.
-        How an image's shape is chosen, `image_shape` says.
+    One panel a class (of the first 100), in two rows of five where there are ten. Blue,
+    a weight above 0, is where ink speaks for the class, and red where it speaks against
+    it; the scale ends at the largest magnitude of all classes.
     """
+    W, scale = evaluation.W, evaluation.weight_scale
     n_out = W.shape[1]
-    n_shown = min(n_out, MOST_CLASSES)
+    n_shown = min(n_out, MOST_TEMPLATES)
     n_columns = math.ceil(n_shown / max(1, round(math.sqrt(n_shown / 2.5))))
     # No narrower than the words of the colour bar.
     width = max(8.5 / max(n_columns, 4), 0.7, 5.5 / n_columns)
     height = width * box_aspect(W.shape[0]) + 0.3
     figure, panels = grid(n_shown, n_columns, (width, height), 1.1)
-    scale = float(np.abs(W).max()) or 1.0
     for c, panel in enumerate(panels):
         image = show_image(panel, W[:, c], cmap="RdBu", vmin=-scale, vmax=scale)
         panel.set_title(str(c))

@@ -1,8 +1,9 @@
 """A page on a run and its model: one HTML file that needs no server and no network.
 
-`template.html`, `style.css` and the two scripts are put together with what `charts`,
-`templates`, `answers` and `pad` make of a run. The page may load nothing and connect to
-nothing: its Content-Security-Policy knows its own style and script by their hashes.
+`template.html`, `style.css` and the two scripts are put together with the HTML that
+`pad`, `templates`, `curves` and `answers` make of an `Evaluation` or its curves. The
+page may load nothing and connect to nothing: its Content-Security-Policy knows its own
+style and script by their hashes.
 """
 
 import base64
@@ -12,7 +13,7 @@ from pathlib import Path
 from string import Template
 
 from utils.report.page.answers import confusion, mistakes
-from utils.report.page.charts import learning_curves
+from utils.report.page.curves import learning_curves
 from utils.report.page.pad import pad
 from utils.report.page.templates import templates
 
@@ -20,7 +21,7 @@ __all__ = ["render"]
 
 FOLDER = Path(__file__).parent
 
-# Of a model's metadata, what the page's head shows as figures already.
+# Metadata that the page's head, or the table in another way, shows already.
 SHOWN_ABOVE = {"validation_error", "test_error", "epoch", "versions"}
 NAMES = {
     "n_in": "pixels",
@@ -37,11 +38,10 @@ def render(evaluation, command, backend="auto"):
     Parameters
     ----------
     evaluation : utils.report.evaluation.Evaluation
-        The run's best model, its history, and its answers to all test examples.
     command : str
         The command line of the run, as it is to be shown.
     backend : str
-        What the functions were compiled for. Default "auto".
+        The backend that the run's functions were compiled for. Default "auto".
 
     Returns
     -------
@@ -61,22 +61,20 @@ def render(evaluation, command, backend="auto"):
         style=style,
         script=f"<script>{script}</script>" if script else "",
         title=escape(f"Logistic regression on {Path(dataset).name or dataset}"),
-        lede=_lede(metadata),
+        trained_by=escape(str(metadata.get("trained_by", "an unknown method"))),
         key_figures=_key_figures(evaluation),
         pad=pad_html,
-        templates=templates(evaluation.W),
-        curves=learning_curves(evaluation.history, metadata.get("trained_by", "")),
-        confusion=confusion(evaluation.labels, evaluation.probabilities),
-        mistakes=mistakes(
-            evaluation.images, evaluation.labels, evaluation.probabilities
-        ),
+        templates=templates(evaluation),
+        curves=learning_curves(evaluation.curves),
+        confusion=confusion(evaluation),
+        mistakes=mistakes(evaluation),
         command=escape(command),
         facts=_facts(metadata, backend),
     )
 
 
 def _policy(style, script):
-    """What the page may do: show itself. A change of either file changes its hash."""
+    """The Content-Security-Policy: the page may show itself, and nothing else."""
 
     def source(text):
         digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
@@ -88,29 +86,25 @@ def _policy(style, script):
     )
 
 
-def _lede(metadata):
-    trained_by = escape(str(metadata.get("trained_by", "an unknown method")))
-    return f"A softmax classifier, trained by {trained_by}."
-
-
 def _key_figures(evaluation):
-    """The run's figures, as the tutorial prints them, and the error over all tests."""
-    metadata, history = evaluation.metadata, evaluation.history
-    n = len(evaluation.labels)
-    wrong = int((evaluation.probabilities.argmax(axis=1) != evaluation.labels).sum())
-    unit = "iteration" if "conjugate" in str(metadata.get("trained_by")) else "epoch"
+    """The run's errors, as the tutorial prints them, and the error over all tests."""
+    metadata, curves = evaluation.metadata, evaluation.curves
+    n, n_wrong = len(evaluation.labels), len(evaluation.mistakes)
+    n_counted = evaluation.n_in_minibatches
+    # Why the tutorial's test error is not that over all test examples.
+    counted = "" if n_counted == n else f"of the {n_counted:,} in full minibatches"
     figures = [
         ("validation error", _percent(metadata.get("validation_error")), ""),
-        ("test error", _percent(metadata.get("test_error")), _counted(metadata, n)),
+        ("test error", _percent(metadata.get("test_error")), counted),
         (
             "error over all tests",
-            f"{wrong / n * 100:.2f} %",
-            f"{wrong:,} of {n:,} are wrong",
+            f"{n_wrong / n * 100:.2f} %",
+            f"{n_wrong:,} of {n:,} are wrong",
         ),
         (
-            "latest step" if "step" in metadata else f"best {unit}",
-            str(metadata.get("step", metadata.get("epoch", "–"))),
-            f"of {len(history):,} validations, in {history[-1][5]:.1f}\u00a0s",
+            curves.saved_name,
+            curves.saved_at,
+            f"of {len(curves.x):,} validations, in {curves.seconds:.1f}\u00a0s",
         ),
     ]
     return "\n".join(
@@ -124,16 +118,8 @@ def _percent(fraction):
     return "–" if fraction is None else f"{fraction * 100:f} %"
 
 
-def _counted(metadata, n):
-    """Why the tutorial's test error is not that over all test examples."""
-    batch_size = metadata.get("batch_size")
-    if not batch_size or n % batch_size == 0:
-        return ""
-    return f"of the {n // batch_size * batch_size:,} in full minibatches"
-
-
 def _facts(metadata, backend):
-    """What else is known of the run, as the rows of a table."""
+    """The rest of the metadata, as the rows of a table."""
     facts = {
         NAMES.get(name, name.replace("_", " ")): value
         for name, value in metadata.items()

@@ -1,106 +1,74 @@
-"""What a model answered to the test examples: a confusion table and its mistakes."""
+"""A model's answers to the test examples: a confusion table and its mistakes."""
 
 import numpy as np
 
-from utils.report.page.images import data_uri, grey, image_shape
+from utils.report.evaluation import MOST_COUNTED_CLASSES, image_shape
+from utils.report.page.images import data_uri, grey
 
-MOST_CLASSES = 40
 MOST_MISTAKES = 20
 
 # Rates of confusion at which a cell of the table gets a stronger colour.
 LEVELS = 0.005, 0.01, 0.02, 0.04, 0.08
 
 
-def confusion(labels, probabilities):
-    """How often each class is taken for each other.
-
-    Parameters
-    ----------
-    labels : numpy.ndarray of integers, ``(n,)``
-    probabilities : numpy.ndarray, ``(n, n_out)``
-
-    Returns
-    -------
-    str
-        HTML: a sentence and a table of counts.
-    """
-    n_out = probabilities.shape[1]
-    counts = np.zeros((n_out, n_out), dtype=int)
-    np.add.at(counts, (labels, probabilities.argmax(axis=1)), 1)
-    totals = counts.sum(axis=1)
-    sentence = f"<p>{_most_confused(counts, totals)}</p>"
-    if n_out > MOST_CLASSES:
+def confusion(evaluation):
+    """How often each class is taken for each other: a sentence and a table."""
+    n_out = len(evaluation.counts)
+    sentence = f"<p>{_commonest(evaluation)}</p>"
+    if n_out > MOST_COUNTED_CLASSES:
         return f"{sentence}<p>A table of {n_out:,} classes would not be readable.</p>"
     head = "".join(f'<th scope="col">{c}</th>' for c in range(n_out))
-    rows = "".join(
-        f'<tr><th scope="row">{label}</th>'
-        + "".join(_cell(counts, totals, label, c) for c in range(n_out))
-        + f"<td>{_rate(counts[label, label], totals[label])}</td></tr>\n"
-        for label in range(n_out)
-    )
+    levels = np.searchsorted(LEVELS, evaluation.wrong_rates, side="right")
+    rows = ""
+    for label, counts in enumerate(evaluation.counts):
+        cells = [
+            f'<td class="wrong{level}">{count or "·"}</td>'
+            for level, count in zip(levels[label], counts, strict=True)
+        ]
+        cells[label] = f'<td class="right">{counts[label]}</td>'
+        right = f"{evaluation.rates[label, label] * 100:.1f}"
+        rows += (
+            f'<tr><th scope="row">{label}</th>{"".join(cells)}'
+            f"<td>{right if counts.any() else '–'}</td></tr>\n"
+        )
     return (
         f'{sentence}\n<div class="scroll" tabindex="0" role="region" '
         'aria-label="Confusion table"><table class="confusion">'
-        "<caption>Rows are the true classes, columns what the model reads.</caption>"
+        "<caption>Rows are the true classes, columns the predictions.</caption>"
         f"<thead><tr><td></td>{head}"
-        '<th scope="col">right, %</th></tr></thead>\n'
+        '<th scope="col">correct, %</th></tr></thead>\n'
         f"<tbody>{rows}</tbody></table></div>"
     )
 
 
-def _most_confused(counts, totals):
-    wrong = counts - np.diag(np.diag(counts))
-    if not wrong.any():
-        return "Every test example is read rightly."
-    rates = wrong / np.maximum(totals, 1)[:, None]
-    label, read = np.unravel_index(rates.argmax(), rates.shape)
+def _commonest(evaluation):
+    if evaluation.commonest_confusion is None:
+        return "Every test example is classified correctly."
+    label, prediction = evaluation.commonest_confusion
     return (
-        f"The commonest mistake: a {label} is read as {read}, "
-        f"{wrong[label, read]:,} of {totals[label]:,} times."
+        f"The commonest mistake: a {label} is read as a {prediction}, "
+        f"{evaluation.counts[label, prediction]:,} of {evaluation.totals[label]:,} "
+        "times."
     )
 
 
-def _cell(counts, totals, label, read):
-    count = counts[label, read]
-    if label == read:
-        return f'<td class="right">{count}</td>'
-    level = np.searchsorted(LEVELS, count / max(totals[label], 1), side="right")
-    return f'<td class="wrong{level}">{count or "·"}</td>'
-
-
-def _rate(count, total):
-    return f"{count / total * 100:.1f}" if total else "–"
-
-
-def mistakes(images, labels, probabilities):
-    """The mistakes of which the model was most sure.
-
-    Parameters
-    ----------
-    images : numpy.ndarray, ``(n, n_in)``
-    labels : numpy.ndarray of integers, ``(n,)``
-    probabilities : numpy.ndarray, ``(n, n_out)``
-
-    Returns
-    -------
-    str
-        HTML: a list of pictures, the most confident first.
-    """
-    read, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    wrong = np.flatnonzero(read != labels)
+def mistakes(evaluation):
+    """A list of pictures, the mistakes of which the model was most confident."""
+    wrong = evaluation.mistakes
     if not len(wrong):
         return "<p>There are none.</p>"
-    shown = wrong[np.argsort(-confidence[wrong], kind="stable")][:MOST_MISTAKES]
-    limits = images[shown].min(), images[shown].max()
-    shape = image_shape(images.shape[1])
+    shown = wrong[:MOST_MISTAKES]
+    height, width = image_shape(len(evaluation.W))
+    pictures = grey(evaluation.scaled(shown)).reshape(-1, height, width)
     items = "".join(
-        f'<li><figure><img src="{data_uri(grey(images[i].reshape(shape), *limits))}" '
-        f'width="{shape[1]}" height="{shape[0]}" alt="Test example {i}">'
-        f"<figcaption><b>{labels[i]}</b> read as <b>{read[i]}</b>"
-        f"<small>with {confidence[i] * 100:.1f} %</small></figcaption></figure></li>"
-        for i in shown
+        f'<li><figure><img src="{data_uri(picture)}" width="{width}" '
+        f'height="{height}" alt="Test example {i}"><figcaption>'
+        f"<b>{evaluation.labels[i]}</b> read as <b>{evaluation.predictions[i]}</b>"
+        f"<small>with {evaluation.confidence[i] * 100:.1f} %</small>"
+        "</figcaption></figure></li>"
+        for i, picture in zip(shown, pictures, strict=True)
     )
     return (
-        f"<p>The {len(shown)} wrong answers, of {len(wrong):,}, that the model is most "
-        f'sure of.</p><ul class="mistakes">{items}</ul>'
+        f"<p>The {len(shown)} wrong answers, of {len(wrong):,}, of which the model is "
+        f'most confident.</p><ul class="mistakes">{items}</ul>'
     )

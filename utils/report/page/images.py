@@ -1,7 +1,6 @@
 """Small images in a page: pixels to a PNG's data URI, without an image library."""
 
 import base64
-import math
 import struct
 import zlib
 
@@ -17,22 +16,6 @@ RDBU = np.array(
     ],
     dtype=float,
 )
-
-
-def image_shape(n_in):
-    """Height and width at which `n_in` pixels are shown: the nearest to a square.
-
-    Parameters
-    ----------
-    n_in : int
-
-    Returns
-    -------
-    height, width : int
-        784 gives 28 and 28, 12 gives 3 and 4, a prime number one row.
-    """
-    height = next(h for h in range(math.isqrt(n_in), 0, -1) if n_in % h == 0)
-    return height, n_in // height
 
 
 def diverging(values, scale):
@@ -53,10 +36,11 @@ def diverging(values, scale):
     return np.stack(channels, axis=-1).round().astype("uint8")
 
 
-def grey(values, lightest, darkest):
-    """Bytes of grey: ink is dark, as `darkest`, and paper light."""
-    span = (darkest - lightest) or 1.0
-    return (255 - (values - lightest) / span * 255).round().astype("uint8")
+def grey(images):
+    """Bytes of grey, all to one scale: the largest value is ink, and black."""
+    lightest, darkest = images.min(), images.max()
+    share = (images - lightest) / ((darkest - lightest) or 1.0)
+    return (255 - share * 255).round().astype("uint8")
 
 
 def data_uri(pixels):

@@ -1,4 +1,4 @@
-"""The pad on which a person draws, and the numbers that it needs."""
+"""The pad to draw on, and the numbers that it needs."""
 
 import base64
 import json
@@ -8,22 +8,11 @@ from pathlib import Path
 import numpy as np
 
 N_PIXELS = 28 * 28
-MOST_CLASSES = 100
+MOST_CLASSES, MOST_SAMPLES = 100, 12
 
 
 def pad(evaluation):
-    """The pad, or why this model has none.
-
-    Parameters
-    ----------
-    evaluation : utils.report.evaluation.Evaluation
-
-    Returns
-    -------
-    html : str
-    has_pad : bool
-        Whether the page needs the script.
-    """
+    """The pad, or why this model has none; and whether it needs the script."""
     reason = _reason_against(evaluation)
     if reason:
         return f"<p>There is no pad to draw on: {escape(reason)}</p>", False
@@ -43,28 +32,29 @@ def _reason_against(evaluation):
         )
     if n_out > MOST_CLASSES:
         return f"{n_out:,} classes do not fit beside it."
-    if evaluation.images.min() < 0 or evaluation.images.max() > 1:
+    images = evaluation.images
+    lowest, highest = images.min(), images.max()
+    if images.dtype != np.uint8 and (lowest < 0 or highest > 1):
         return (
             "a drawing's pixels lie between 0 and 1, and those of this model's images "
-            f"between {evaluation.images.min():.3g} and {evaluation.images.max():.3g}."
+            f"between {lowest:.3g} and {highest:.3g}."
         )
     return None
 
 
 def _data(evaluation):
-    """Parameters, little endian, row by row; test images of each class as bytes.
+    """Parameters, little endian, row by row; a test image of most classes as bytes.
 
-    Of each class the first that is read rightly, or the first where none is.
+    It is the first of its class that is classified correctly, or the first of all if
+    none is.
     """
-    bytes_ = np.clip(np.rint(evaluation.images * 256), 0, 255).astype("uint8")
-    right = evaluation.probabilities.argmax(axis=1) == evaluation.labels
+    correct = evaluation.predictions == evaluation.labels
     samples = []
-    for label in range(evaluation.W.shape[1]):
+    for label in np.flatnonzero(evaluation.totals)[:MOST_SAMPLES].tolist():
         examples = np.flatnonzero(evaluation.labels == label)
-        if len(examples):
-            first = examples[np.argmax(right[examples])]
-            pixels = _base64(bytes_[first])
-            samples.append({"label": label, "pixels": pixels})
+        pixels = evaluation.scaled(examples[np.argmax(correct[examples])])
+        bytes_ = np.clip(np.rint(pixels * 256), 0, 255).astype("uint8")
+        samples.append({"label": label, "pixels": _base64(bytes_)})
     little = evaluation.W.dtype.newbyteorder("<")
     return {
         "n_in": N_PIXELS,
@@ -72,7 +62,7 @@ def _data(evaluation):
         "dtype": str(evaluation.W.dtype),
         "W": _base64(evaluation.W.astype(little)),
         "b": _base64(evaluation.b.astype(little)),
-        "samples": samples[:12],
+        "samples": samples,
     }
 
 

@@ -1,4 +1,4 @@
-"""The processes of a cluster: started here, or met at a scheduler's address."""
+"""The processes of a cluster, started here or found at a scheduler's address."""
 
 import contextlib
 import logging
@@ -6,9 +6,9 @@ from importlib.util import find_spec
 
 from utils.errors import ClusterError
 
-CONNECT_SECONDS = 5  # until a scheduler must have answered
-WORKER_SECONDS = 5  # until a worker must be there, where none is
-START_SECONDS = 60  # until the workers of a cluster on this machine must have come
+CONNECT_SECONDS = 5  # for a scheduler to answer
+WORKER_SECONDS = 5  # for a first worker to join a scheduler
+START_SECONDS = 60  # for the workers of a cluster on this machine to start
 
 
 class Cluster:
@@ -17,13 +17,14 @@ class Cluster:
     Parameters
     ----------
     workers : int, optional
-        Start so many worker processes on this machine. Each has one thread, or as many
-        as ``OMP_NUM_THREADS`` says. They end with the context, or with this process.
+        Number of worker processes to start on this machine. Each has one thread, or as
+        many as ``OMP_NUM_THREADS`` says. They end with the context, or with this
+        process.
     scheduler : str, optional
-        Or use those of the ``dask scheduler`` at this address, ``tcp://host:8786``.
-        The client must be able to reach the workers too.
+        Instead of that, the address of a ``dask scheduler``, ``tcp://host:8786``, whose
+        workers are used. The client must be able to reach the workers too.
     notify : callable, optional
-        Called with one-line remarks, such as the dashboard's address.
+        Called with each one-line remark, such as the dashboard's address.
 
     Attributes
     ----------
@@ -34,7 +35,7 @@ class Cluster:
     Raises
     ------
     ClusterError
-        Where it cannot be started, or no scheduler or worker is there.
+        If it cannot be started, or there is no scheduler or worker.
     """
 
     def __init__(self, workers=None, scheduler=None, notify=None):
@@ -61,8 +62,8 @@ class Cluster:
         # By default a connection is tried for half a minute.
         timeouts = {"distributed.comm.timeouts.connect": f"{WORKER_SECONDS}s"}
         self._stack.enter_context(dask.config.set(timeouts))
-        # What goes wrong is said by this package, in one line; distributed would add
-        # tracebacks from its event loop.
+        # This package reports an error in one line; distributed would add tracebacks
+        # from its event loop.
         for name in ("distributed", "tornado", "asyncio"):
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         try:
@@ -125,7 +126,7 @@ class Cluster:
         return link
 
     def workers(self):
-        """The addresses of the workers that the scheduler knows.
+        """Return the addresses of the workers that the scheduler knows.
 
         Raises
         ------
@@ -141,7 +142,7 @@ class Cluster:
             ) from error
 
     def objective(self, load_data, compile_functions, **run):
-        """The workers made ready for a run.
+        """Make the workers ready for a run.
 
         Parameters
         ----------
@@ -154,13 +155,13 @@ class Cluster:
         -------
         ClusterObjective
         """
-        # With it comes asyncio, which only who has a cluster needs.
+        # Imported here, because it imports asyncio, which only a cluster needs.
         from .objective import ClusterObjective
 
         return ClusterObjective(self, load_data, compile_functions, **run)
 
     def close(self):
-        """Disconnect, and end the processes that were started here."""
+        """Disconnect, and end the processes that this object started."""
         self._stack.close()
 
     def __enter__(self):

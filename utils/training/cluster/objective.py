@@ -1,4 +1,4 @@
-"""What training asks of the data, answered by a cluster's workers."""
+"""The objective of conjugate gradient, computed by a cluster's workers."""
 
 import os
 import time
@@ -8,10 +8,9 @@ import pytensor
 
 from utils import datasets
 
-from .fingerprint import fingerprint
 from .pool import WorkerPool
-from .shards import runs
-from .worker import Job
+from .shards import split_evenly
+from .worker import Job, fingerprint_of
 
 
 class ClusterObjective:
@@ -23,28 +22,28 @@ class ClusterObjective:
     load_data, compile_functions : callable
         See `worker.Job`.
     dataset : str or path
-        A path is that of the same files on all machines.
+        A path names the same files on all machines.
     splits : list of three (x, y) pairs of shared variables
-        What the client sees of them.
+        The data as the client loaded them.
     n_in, n_out, batch_size : int
-        Features, classes, and examples in a minibatch.
+        Numbers of features, of classes, and of examples in a minibatch.
     n_batches : sequence of int
-        Objective of the training, validation and test split.
+        Numbers of minibatches of the training, validation and test split.
     shards : int
-        Runs of minibatches into which each split is cut, as far as it has so many.
+        Number of shards of each split, or as many as it has minibatches.
     backend : str
     notify : callable
-        Called with one-line remarks.
+        Called with each one-line remark.
 
     Attributes
     ----------
     theta : shared vector, ``(n_in * n_out + n_out,)``, floatX
-        The point that the methods speak of.
+        The point at which the methods evaluate.
 
     Raises
     ------
     ClusterError
-        Where a worker cannot do the job; it is named, with the reason.
+        If a worker cannot do the job; the message names it, with the reason.
     """
 
     def __init__(
@@ -66,7 +65,7 @@ class ClusterObjective:
         floatX = pytensor.config.floatX
         self.theta = pytensor.shared(np.zeros(n_in * n_out + n_out, floatX), "theta")
         self._shards, self._valid, self._test = (
-            runs(range(n), shards) for n in n_batches
+            split_evenly(range(n), shards) for n in n_batches
         )
         self._n_examples = n_batches[0] * batch_size
         self._evaluations, self._seconds = 0, 0.0
@@ -75,7 +74,7 @@ class ClusterObjective:
             load_data=load_data,
             compile_functions=compile_functions,
             dataset=_path_for_all(dataset),
-            fingerprint=fingerprint(splits),
+            fingerprint=fingerprint_of(splits),
             n_in=n_in,
             n_out=n_out,
             batch_size=batch_size,
@@ -89,12 +88,12 @@ class ClusterObjective:
         self.theta.set_value(theta_value.astype(self.theta.dtype), borrow=True)
 
     def costs_and_gradients(self):
-        """Cost and gradient of each shard, in their order.
+        """Compute cost and gradient of each shard, in order.
 
         Yields
         ------
         n_batches : int
-            Objective of the shard.
+            Number of minibatches of the shard.
         cost : float
             The sum of their costs.
         gradient : numpy.ndarray, ``(n_parameters,)`` float64
@@ -108,11 +107,11 @@ class ClusterObjective:
             yield len(shard), cost, gradient
 
     def validation_errors(self):
-        """The fraction of errors of each validation minibatch, a list."""
+        """Return the fraction of errors of each validation minibatch, a list."""
         return sum(self._map("errors", self._valid, "validation"), [])
 
     def test_errors(self):
-        """The fraction of errors of each test minibatch, a list."""
+        """Return the fraction of errors of each test minibatch, a list."""
         return sum(self._map("errors", self._test, "test"), [])
 
     def _map(self, method, parts, *arguments):
@@ -128,7 +127,7 @@ class ClusterObjective:
 
 
 def _path_for_all(dataset):
-    """The dataset's name as workers with other working folders understand it."""
+    """Return the dataset's name as workers with other working folders find it."""
     name = os.fsdecode(dataset)
     if name == datasets.MNIST:
         name = datasets.find_mnist()

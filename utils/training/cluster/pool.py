@@ -1,4 +1,4 @@
-"""The workers that are ready for a run: who joins, who is lost, who does what."""
+"""The workers that are ready for a run, as they join and are lost."""
 
 import asyncio
 import concurrent.futures
@@ -7,35 +7,35 @@ import time
 
 from utils.errors import ClusterError
 
-from .shards import runs
+from .shards import split_evenly
 from .worker import ShardWorker
 
 LOOK_SECONDS = 2  # between two looks for workers that have joined
-CALL_SECONDS = 5  # of a call, after which its worker is looked for
-# Of a worker that is closing, or is gone; distributed has no class for them.
+CALL_SECONDS = 5  # without an answer, until the scheduler is asked for the worker
+# In the errors of a worker that is closing or gone; distributed has no class for them.
 SIGNS_OF_LOSS = ("KilledWorker", "Actor was lost", "after shutdown")
 
 
 class WorkerLost(Exception):
-    """A worker that answers no more."""
+    """A worker that no longer answers."""
 
 
 class WorkerPool:
-    """Calls `ShardWorker` methods on all workers, whoever joins or is lost meanwhile.
+    """Workers that compute together; some may join or be lost at any time.
 
     Parameters
     ----------
     cluster : utils.training.cluster.Cluster
     job : utils.training.cluster.worker.Job
     shards : list of range
-        Objective of the training set, for the workers' first rows.
+        Minibatches of the training set, from which workers get their first rows.
     notify : callable
-        Called with one-line remarks.
+        Called with each one-line remark.
 
     Raises
     ------
     ClusterError
-        Where a worker cannot do the job; it is named, with the reason.
+        If a worker cannot do the job; the message names it, with the reason.
     """
 
     def __init__(self, cluster, job, shards, notify):
@@ -43,10 +43,10 @@ class WorkerPool:
         self._first, self._next_look = shards[0], 0.0
         self._ready, self._joining, self._refused = {}, {}, set()
         addresses = cluster.workers()
-        dealt = runs(shards, len(addresses))
-        dealt += [shards[:1]] * (len(addresses) - len(dealt))
-        for address, run in zip(addresses, dealt, strict=True):
-            self._join(address, range(run[0].start, run[-1].stop))
+        parts = split_evenly(shards, len(addresses))
+        parts += [shards[:1]] * (len(addresses) - len(parts))
+        for address, part in zip(addresses, parts, strict=True):
+            self._join(address, range(part[0].start, part[-1].stop))
         complaints = []
         for address, joining in self._joining.items():
             try:
@@ -62,23 +62,21 @@ class WorkerPool:
         return len(self._ready)
 
     def map(self, method, theta, parts, *arguments):
-        """Have the workers do the parts, contiguous ones on each.
+        """Share out parts of the work, consecutive ones to each worker.
 
         Parameters
         ----------
         method : str
-            Of `ShardWorker`.
+            A method of `ShardWorker`. It is called on each worker with `theta`, a list
+            of some of the parts, and `arguments`.
         theta : numpy.ndarray
-            Its first argument; it is sent once to each worker.
         parts : list of range
-            Its second is a list of some of them.
         arguments : tuple
-            Its further ones.
 
         Returns
         -------
         list
-            What the method gives for each part, in the order of `parts`.
+            The method's result for each part, in the order of `parts`.
 
         Raises
         ------
@@ -89,27 +87,16 @@ class WorkerPool:
         while len(results) < len(parts):
             self._welcome()
             missing = [i for i in range(len(parts)) if i not in results]
-            dealt = runs(missing, len(self._ready))
-            answers = [
-                (
-                    address,
-                    run,
-                    self._call(
-                        address,
-                        actor,
-                        method,
-                        theta,
-                        [parts[i] for i in run],
-                        *arguments,
-                    ),
-                )
-                for (address, actor), run in zip(
-                    self._ready.items(), dealt, strict=False
-                )
-            ]
-            for address, run, answer in answers:
+            answers = []
+            ready = self._ready.items()
+            shares = split_evenly(missing, len(ready))
+            for (address, actor), share in zip(ready, shares, strict=False):
+                mine = [parts[i] for i in share]
+                call = self._call(address, actor, method, theta, mine, *arguments)
+                answers.append((address, share, call))
+            for address, share, answer in answers:
                 try:
-                    results.update(zip(run, answer.result(), strict=True))
+                    results.update(zip(share, answer.result(), strict=True))
                 except WorkerLost:
                     lost += 1
                     del self._ready[address]
@@ -119,13 +106,14 @@ class WorkerPool:
                     )
             if lost > len(parts) + 3:
                 raise ClusterError(
-                    f"workers were lost {lost} times in one evaluation: see on theirs "
-                    "why they end (memory that runs out, a data file cut short)."
+                    f"workers were lost {lost} times in one evaluation: see on their "
+                    "machines why they end (memory that runs out, a data file cut "
+                    "short)."
                 )
         return [results[i] for i in range(len(parts))]
 
     def _welcome(self):
-        """Take in who has joined; wait a while for somebody where nobody is left."""
+        """Take in workers that have joined; wait a while for one if none is left."""
         if self._ready and time.monotonic() < self._next_look:
             return
         deadline = time.monotonic() + self._cluster.grace
@@ -143,8 +131,8 @@ class WorkerPool:
                 return
             if not self._joining and time.monotonic() >= deadline:
                 raise ClusterError(
-                    "all workers are gone: see on theirs why they ended, start some, "
-                    "and run again (a run with --checkpoint can be resumed)."
+                    "all workers are gone: see on their machines why they ended, start "
+                    "some, and run again (a run with --checkpoint can be resumed)."
                 )
             time.sleep(0.1)
 
@@ -159,7 +147,7 @@ class WorkerPool:
             self._notify(f"... not used: {error}")
 
     def _join(self, address, minibatches):
-        # As bytes, because the scheduler would else import the class.
+        # As bytes, because otherwise the scheduler would import the class.
         creation = self._cluster.client.submit(
             pickle.loads,
             pickle.dumps(ShardWorker()),
@@ -169,10 +157,10 @@ class WorkerPool:
         )
 
         async def prepare():
-            # What it is bound to, where a process has clients of several clusters.
+            # A process may have clients of several clusters: this one is meant.
             with self._cluster.client.as_current():
                 actor = await creation
-            # As bytes too: what a worker cannot unpickle it would never answer.
+            # As bytes too: to what it cannot unpickle, a worker would never answer.
             complaint = await actor.prepare(pickle.dumps(self._job), minibatches)
             if complaint is not None:
                 raise ClusterError(f"worker {address}: {complaint}")
@@ -191,7 +179,7 @@ class WorkerPool:
         return asyncio.run_coroutine_threadsafe(coroutine, loop)
 
     async def _answer(self, address, coroutine):
-        """What a worker answers, or `WorkerLost`, or the worker's error by name."""
+        """Return a worker's answer, or raise `WorkerLost` or its error by name."""
         task = asyncio.ensure_future(coroutine)
         lost = WorkerLost(f"worker {address} was lost before it was ready")
         try:

@@ -1,19 +1,19 @@
-"""Runs of minibatches, and who gets them."""
+"""Splits of minibatches into shards, and of shards among workers."""
 
 from utils.errors import HyperparameterError
 
 
 def sharding(shards, cluster, n_train_batches):
-    """The number of shards, as an argument that a checkpoint keeps.
+    """Return the number of shards, as an argument that a checkpoint keeps.
 
     Parameters
     ----------
     shards : int or None
-        As the training function got it; None means one for each worker.
+        The training function's argument; None means one for each worker.
     cluster : utils.training.cluster.Cluster or None
-        None means that this process does it all.
+        None means that this process does all the work.
     n_train_batches : int
-        Objective in the training set.
+        Number of minibatches in the training set.
 
     Returns
     -------
@@ -23,7 +23,7 @@ def sharding(shards, cluster, n_train_batches):
     Raises
     ------
     HyperparameterError
-        If there cannot be so many, or no cluster is there to have them.
+        If there cannot be so many, or there is no cluster.
     """
     if cluster is None:
         if shards is None:
@@ -44,19 +44,19 @@ def sharding(shards, cluster, n_train_batches):
     return {"shards": shards}
 
 
-def runs(items, n):
-    """Cut a sequence into runs of nearly equal length, longer ones first.
+def split_evenly(items, n):
+    """Split a sequence into parts of nearly equal length, the longer ones first.
 
     Parameters
     ----------
     items : sequence
     n : int
-        The most runs; none is empty.
+        The most parts; none is empty.
 
     Returns
     -------
     list of sequences
-        They make up `items`, in order.
+        Together they are `items`, in order.
     """
     n = min(n, len(items))
     least, longer = divmod(len(items), n) if n else (0, 0)

@@ -1,4 +1,4 @@
-"""What runs on a worker: its rows, its compiled functions, and sums over shards."""
+"""The work of one worker: its rows, its compiled functions, and sums over shards."""
 
 import pickle
 from typing import NamedTuple
@@ -7,18 +7,17 @@ import numpy as np
 from pytensor import config
 
 from utils.backends import compilation_mode
+from utils.datasets import fingerprint
 from utils.errors import BackendError, DatasetError
-
-from .fingerprint import fingerprint
 
 
 class Job(NamedTuple):
-    """What a worker needs to know of a run; functions travel by their names."""
+    """A worker's instructions for a run; functions are sent by their names."""
 
     load_data: object  # (dataset, dtype) -> three (x, y) pairs of shared variables
     compile_functions: object  # (splits, n_in, n_out, batch_size, mode) -> functions
     dataset: str
-    fingerprint: str  # of the client's data
+    fingerprint: str  # the client's data
     n_in: int
     n_out: int
     batch_size: int
@@ -26,8 +25,13 @@ class Job(NamedTuple):
     floatX: str
 
 
+def fingerprint_of(splits):
+    """Return the fingerprint of what (x, y) pairs of shared variables hold."""
+    return fingerprint([[v.get_value(borrow=True) for v in pair] for pair in splits])
+
+
 class ShardWorker:
-    """A dask actor: it stays on its worker, and its methods are called from afar."""
+    """A dask actor: it stays on its worker, and the client calls its methods."""
 
     _held = None
 
@@ -39,12 +43,12 @@ class ShardWorker:
         job : bytes
             A pickled `Job`.
         minibatches : range
-            Those of the training set that this worker will get first.
+            The minibatches of the training set that this worker will be given first.
 
         Returns
         -------
         str or None
-            Why this worker cannot do the job; None where it can.
+            Why this worker cannot do the job; None if it can.
         """
         job = pickle.loads(job)
         config.floatX = job.floatX
@@ -53,14 +57,14 @@ class ShardWorker:
             splits = job.load_data(job.dataset, dtype="uint8")
         except (BackendError, DatasetError, OSError) as error:
             return f"{error}"
-        found = fingerprint(splits)
+        found = fingerprint_of(splits)
         if found != job.fingerprint:
             return (
                 f"{job.dataset}: expected the data that the client sees, "
                 f"{job.fingerprint}, found {found}. Give all machines the same files."
             )
-        # The training set's shared variables hold the rows of this worker's shards;
-        # of files that are mapped, only these are ever read.
+        # The training set's shared variables hold the rows of this worker's shards: of
+        # files that are mapped, no others are ever read.
         self._train, self._batch_size = splits[0], job.batch_size
         self._whole = [array.get_value(borrow=True) for array in self._train]
         self._hold(minibatches)
@@ -71,14 +75,14 @@ class ShardWorker:
         return None
 
     def costs_and_gradients(self, theta, shards):
-        """Sums over the minibatches of shards.
+        """Add up cost and gradient over the minibatches of each shard.
 
         Parameters
         ----------
         theta : numpy.ndarray, ``(n_parameters,)``, floatX
         shards : list of range
-            Objective of the training set; each shard begins where the one before it
-            ends, or later.
+            Minibatches of the training set; each shard begins where the one before
+            it ends, or later.
 
         Returns
         -------
@@ -108,19 +112,19 @@ class ShardWorker:
         return cost, gradient
 
     def errors(self, theta, parts, split):
-        """The fraction of errors of minibatches of a split.
+        """Compute the fraction of errors of minibatches of a split.
 
         Parameters
         ----------
         theta : numpy.ndarray, ``(n_parameters,)``, floatX
         parts : list of range
-            Objective of the split.
+            Minibatches of the split.
         split : {"validation", "test"}
 
         Returns
         -------
         list of list of float
-            For each part its minibatches' errors.
+            The errors of each part's minibatches.
         """
         self._theta.set_value(theta)
         model = self._errors[split]

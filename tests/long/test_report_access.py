@@ -1,4 +1,4 @@
-"""The report for everybody: keyboard, names, contrast, a phone; and quiet."""
+"""The page for everybody: keyboard, names, contrast, a phone; and no connection."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""The report's pad in a real browser: what is drawn, read and explained."""
+"""The page's pad in a real browser: drawing, prediction and explanation."""
 
 import dataclasses
 
@@ -59,7 +59,8 @@ def test_a_finger_draws_too(show, trained):
 def test_probabilities_are_pythons_on_test_images(show, trained):
     page = show(trained)
     found = page.evaluate(
-        "images => images.map(window.pad.probabilities)", trained.images[:100].tolist()
+        "images => images.map(window.pad.probabilities)",
+        trained.scaled(slice(100)).tolist(),
     )
     np.testing.assert_allclose(found, trained.probabilities[:100], atol=1e-5)
 

@@ -1,0 +1,44 @@
+"""The checks of hyperparameters, and the minibatch counts."""
+
+import math
+
+import pytest
+
+from utils.errors import HyperparameterError
+from utils.training.hyperparameters import check_hyperparameters, minibatch_counts
+
+
+@pytest.mark.parametrize("name", ["n_epochs", "batch_size"])
+@pytest.mark.parametrize("value", [0, -3, 2.5, math.nan, True, "7"])
+def test_hyperparameters_not_whole_or_positive(name, value):
+    arguments = {"n_epochs": 1, "batch_size": 1} | {name: value}
+    with pytest.raises(HyperparameterError, match=f"{name} is .*whole number"):
+        check_hyperparameters(**arguments)
+
+
+@pytest.mark.parametrize("value", [0, -0.1, math.nan, math.inf, "fast"])
+def test_hyperparameters_learning_rate(value):
+    with pytest.raises(HyperparameterError, match="learning_rate is .*above 0"):
+        check_hyperparameters(n_epochs=1, batch_size=1, learning_rate=value)
+
+
+def test_hyperparameters_usual_ones_pass():
+    check_hyperparameters(n_epochs=1000, batch_size=600, learning_rate=0.13)
+    check_hyperparameters(n_epochs=1, batch_size=None)
+
+
+def test_minibatch_counts_of_mnist():
+    assert minibatch_counts([50_000, 10_000, 10_000]) == (600, 83, 16, 16)
+
+
+def test_minibatch_counts_default_of_a_small_set():
+    assert minibatch_counts([1197, 300, 300]) == (20, 59, 15, 15)
+
+
+def test_minibatch_counts_given_size_is_kept():
+    assert minibatch_counts([1197, 300, 300], 300) == (300, 3, 1, 1)
+
+
+def test_minibatch_counts_too_large_names_both_sizes():
+    with pytest.raises(ValueError, match="301 .*validation split, which holds 300"):
+        minibatch_counts([1197, 300, 300], 301)

@@ -1,0 +1,91 @@
+"""A run's state: costs that are not finite, requests to stop, what is passed on."""
+
+import math
+import signal
+
+import numpy as np
+import pytest
+
+from utils.errors import DivergenceError, HyperparameterError
+from utils.training import Monitor, Run, TrainingStopped
+
+
+@pytest.fixture
+def run():
+    """A run in its fourth epoch of 3 minibatches, the best of which was the third."""
+    run = Run("minibatch SGD", "d.npz", 9, 10, 0.5, monitor=Monitor())
+    run.n_batches, run.epoch, run.iter, run.best_epoch = [3, 1, 1], 4, 11, 3
+    run.best_validation_loss, run.test_score = 0.2, 0.3
+    run._checkpoint = type("NoCheckpoint", (), {"path": None})
+    run.monitor.start(run.history)
+    return run
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_cost_that_is_not_finite_ends_the_run(bad, run):
+    for cost in (0.5, np.float32(bad), 0.4):
+        run.on_minibatch_end(cost)
+    with pytest.raises(DivergenceError) as caught:
+        run.check_costs("a learning rate below 9")
+    assert str(caught.value) == (
+        f"the cost of a minibatch became {bad} (epoch 4, minibatch 3/3): try a "
+        "learning rate below 9. The best model so far is that of epoch 3: validation error "
+        "20.000000 %, test error 30.000000 %."
+    )
+    assert not run.monitor.training
+
+
+def test_finite_costs_pass_and_are_looked_at_once(run):
+    run.on_minibatch_end(np.array(2.5))
+    run.check_costs("")
+    run.on_validation_end(0.5)
+    run.check_costs("")
+    assert [entry[:5] for entry in run.history] == [(4, 11, 2.5, 0.5, 0.3)]
+
+
+def test_cost_of_many_minibatches_is_their_mean(run):
+    run.on_minibatch_end(np.float64(12.0), 4)
+    run.on_validation_end(0.5)
+    assert run.history[0][2] == 3.0
+
+
+def test_of_costs_on_a_device_only_the_last_is_fetched(run):
+    fetched = []
+
+    class DeviceNumber:
+        def __init__(self, value):
+            self.value = value
+
+        def __float__(self):
+            fetched.append(self.value)
+            return self.value
+
+    for value in (3.0, 2.0, 1.0):
+        run.on_minibatch_end(DeviceNumber(value))
+    assert fetched == []
+    run.check_costs("")
+    assert fetched == [1.0]
+
+
+def test_stop_comes_at_the_next_minibatch_with_a_summary(run):
+    run.on_minibatch_end(0.5)
+    run.monitor.request_stop(signal.SIGTERM)
+    with pytest.raises(TrainingStopped) as stopped:
+        run.on_minibatch_end(0.5)
+    assert stopped.value.signal_number == signal.SIGTERM
+    assert str(stopped.value) == (
+        "stopped by SIGTERM in epoch 4, minibatch 3/3. The best model so far is that "
+        "of epoch 3: validation error 20.000000 %, test error 30.000000 %. A run with "
+        "--checkpoint PATH can be resumed."
+    )
+
+
+@pytest.mark.parametrize("setting", ["shuffle", "n_steps"])
+def test_conjugate_gradient_takes_no_setting_of_sgd(setting):
+    with pytest.raises(HyperparameterError, match=f"{setting} is 3, but conjugate"):
+        Run("conjugate gradient", "d.npz", 9, 10, **{setting: 3})
+
+
+def test_unknown_setting_is_named():
+    with pytest.raises(TypeError, match="shufle"):
+        Run("minibatch SGD", "d.npz", 9, 10, 0.5, shufle=3)

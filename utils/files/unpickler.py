@@ -1,0 +1,226 @@
+"""Python's unpickler, reduced to the opcodes that make data.
+
+`pickle._Unpickler`, which is written in Python, reads opcode by opcode. It imports and
+calls only what its `find_class` gives it: here the functions of `pickled_arrays`, which
+stand in for those of NumPy. The unpickler written in C
+would believe the lengths and memo indices that a file claims. `pickletools` in the
+standard library documents each opcode.
+"""
+
+import io
+import pickle
+import struct
+
+import numpy as np
+
+from . import pickled_arrays
+from .pickled_arrays import ArrayPickleError
+
+MAX_OPCODES = 2**18  # bounds the time, and the memory that small objects take
+MAX_LINE_BYTES = 256  # of a number or a name
+CHUNK = 2**18
+
+_ALLOWED = """
+    PROTO MARK POP NONE NEWTRUE NEWFALSE INT LONG FLOAT BININT BININT1 BININT2 BINFLOAT
+    LONG1 STRING UNICODE SHORT_BINSTRING SHORT_BINUNICODE BINUNICODE SHORT_BINBYTES
+    BINBYTES EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_LIST LIST EMPTY_DICT PUT
+    BINPUT LONG_BINPUT MEMOIZE GET BINGET LONG_BINGET GLOBAL STACK_GLOBAL
+""".split()
+_GLOBALS = {
+    ("numpy", "ndarray"): pickled_arrays.NDARRAY,
+    ("numpy", "dtype"): pickled_arrays.make_dtype,
+    ("numpy._core.multiarray", "_reconstruct"): pickled_arrays.reconstruct,
+    ("numpy._core.multiarray", "scalar"): pickled_arrays.scalar,
+    ("numpy._core.numeric", "_frombuffer"): pickled_arrays.frombuffer,
+    # Protocols 0 to 2 have no bytes: Python 3 writes calls that make them.
+    ("_codecs", "encode"): pickled_arrays.encode,
+    ("__builtin__", "bytes"): lambda: b"",
+}
+_NAMES = {getattr(pickle, name): name for name in pickle.__all__ if name.isupper()}
+
+
+class _Memo(dict):
+    """The values that a pickle uses again, by small numbers.
+
+    No pickler counts beyond the number of opcodes; chosen well, larger numbers would
+    make a dict slow.
+    """
+
+    def __setitem__(self, index, value):
+        if not 0 <= index < MAX_OPCODES:
+            raise ArrayPickleError(f"refused the memo index {index}")
+        super().__setitem__(index, value)
+
+
+class ArrayUnpickler(pickle._Unpickler):
+    """Reads one pickle of plain data and numeric arrays.
+
+    Parameters
+    ----------
+    stream : binary stream with `read` and `readline`
+    size : int
+        The most bytes that `stream` can give.
+    extra : dict
+        ``{("module", "name"): cls}``, classes of which instances may be made.
+
+    Attributes
+    ----------
+    position : int
+        Number of bytes read.
+    """
+
+    dispatch = {
+        getattr(pickle, name)[0]: pickle._Unpickler.dispatch[getattr(pickle, name)[0]]
+        for name in _ALLOWED
+    }
+
+    def __init__(self, stream, size, extra):
+        super().__init__(stream, encoding="latin1")
+        self.position = self._copied = 0
+        self._unbuilt = {}  # by their id: the arrays that wait for their state
+        self.memo = _Memo()
+        self.metastack, self.stack = [], []
+        self.append = self.stack.append
+        self._stream, self._size, self._extra = stream, size, extra
+
+    def load(self):
+        """Run the pickle to its end, and return the value that it leaves."""
+        for _ in range(MAX_OPCODES):
+            opcode = self.read(1)
+            if opcode == pickle.STOP:
+                if self._unbuilt:
+                    self.refuse("an unfinished array")
+                return self.stack.pop()
+            if opcode[0] not in self.dispatch:
+                self.refuse(f"opcode {_NAMES.get(opcode, ascii(opcode))}")
+            long = opcode in (pickle.STRING, pickle.UNICODE)
+            self._longest_line = self._size if long else MAX_LINE_BYTES
+            self.dispatch[opcode[0]](self)
+        raise ArrayPickleError(f"expected at most {MAX_OPCODES:,} opcodes, found more")
+
+    def refuse(self, what):
+        raise ArrayPickleError(
+            f"refused {what} before byte {self.position}: only NumPy arrays and plain "
+            "data may be in the file"
+        )
+
+    def read(self, count):
+        """Read bytes; memory is taken as they arrive."""
+        if not 0 <= count <= self._size - self.position:
+            raise ArrayPickleError(
+                f"expected {count} bytes after byte {self.position}, found at most "
+                f"{self._size - self.position}: the pickle is cut short or false"
+            )
+        data = io.BytesIO()  # it gives its bytes without a copy
+        while missing := count - data.tell():
+            chunk = self._stream.read(min(missing, CHUNK))
+            if not chunk:
+                raise ArrayPickleError(
+                    f"expected {missing} bytes more after byte {self.position}, found "
+                    "the end: the pickle is cut short"
+                )
+            data.write(chunk)
+            self.position += len(chunk)
+        return data.getvalue()
+
+    def readline(self):
+        """Read up to a newline, and that too."""
+        longest = min(self._longest_line + 1, self._size - self.position)
+        line = self._stream.readline(longest)
+        self.position += len(line)
+        if not line.endswith(b"\n"):
+            raise ArrayPickleError(
+                f"expected a line of at most {self._longest_line} bytes before byte "
+                f"{self.position}, found no end of it"
+            )
+        return line
+
+    def find_class(self, module, name):
+        """Return what stands for a global of the pickle; nothing is imported."""
+        # NumPy 2 renamed `numpy.core`; files of both ages are about.
+        key = module.replace("numpy.core.", "numpy._core."), name
+        known = _GLOBALS | self._extra
+        if key not in known:
+            self.refuse(ascii(f"{module}.{name}"[:200])[1:-1])
+        return known[key]
+
+    def _count_copy(self, data):
+        """Refuse to copy more than was read: one string can stand in many arrays.
+
+        The strings of a sound pickle are copied twice, when encoded and into an array.
+        """
+        self._copied += len(data)
+        if self._copied > 2 * self.position:
+            self.refuse("more copies of a string than the file has bytes")
+
+    # Opcodes that check more than the inherited ones, or take less memory.
+
+    def _load_binstring(self):
+        data = self.read(*struct.unpack("<i", self.read(4)))
+        below = self.metastack[-1][-1:] if self.metastack else []
+        # The elements of an array, as Python 2 wrote them, are not made text.
+        is_data = len(self.stack) == 4 and any(id(v) in self._unbuilt for v in below)
+        self.append(data if is_data else data.decode("latin1"))
+
+    def _extend(self, values):
+        if type(self.stack[-1]) is not list:
+            self.refuse("an APPEND to what is no list")
+        self.stack[-1].extend(values)
+
+    def _set_items(self, values):
+        target = self.stack[-1]
+        if type(target) is not dict:
+            self.refuse("a SETITEM on what is no dict")
+        for key, value in zip(values[::2], values[1::2], strict=True):
+            # Only the hashes of `str` are salted; other keys can be made to collide.
+            if type(key) is not str:
+                self.refuse(f"a dict key of type {type(key).__name__}")
+            target[key] = value
+
+    def _load_dict(self):
+        items = self.pop_mark()
+        self.append({})
+        self._set_items(items)
+
+    def _load_reduce(self):
+        function, arguments = self.stack[-2:]
+        for argument in arguments:
+            if type(argument) in (bytes, str):
+                self._count_copy(argument)
+        self.load_reduce()
+        if function is pickled_arrays.reconstruct:
+            self._unbuilt[id(self.stack[-1])] = self.stack[-1]
+
+    def _load_build(self):
+        state, target = self.stack.pop(), self.stack[-1]
+        if self._unbuilt.pop(id(target), None) is not None:
+            self._count_copy(state[-1])
+            pickled_arrays.set_array_state(target, state)
+        elif isinstance(target, np.dtype):
+            pickled_arrays.set_dtype_state(target, state)
+        elif type(target) in self._extra.values() and type(state) is dict:
+            vars(target).update(state)
+        else:
+            self.refuse(f"a state for a {type(target).__name__}")
+
+    def _load_newobj(self):
+        arguments, cls = self.stack.pop(), self.stack.pop()
+        if cls not in self._extra.values() or arguments != ():
+            self.refuse(f"a new object of a {type(cls).__name__}")
+        self.append(cls())
+
+    dispatch |= {
+        pickle.FRAME[0]: lambda self: self.read(8),  # a length, which nothing needs
+        pickle.BINSTRING[0]: _load_binstring,
+        pickle.BYTEARRAY8[0]: pickle._Unpickler.load_binbytes8,  # as bytes
+        pickle.APPEND[0]: lambda self: self._extend([self.stack.pop()]),
+        pickle.APPENDS[0]: lambda self: self._extend(self.pop_mark()),
+        pickle.DICT[0]: _load_dict,
+        pickle.SETITEM[0]: lambda self: self._set_items(
+            [self.stack.pop(-2), self.stack.pop()]
+        ),
+        pickle.SETITEMS[0]: lambda self: self._set_items(self.pop_mark()),
+        pickle.REDUCE[0]: _load_reduce,
+        pickle.NEWOBJ[0]: _load_newobj,
+        pickle.BUILD[0]: _load_build,
+    }

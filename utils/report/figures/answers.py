@@ -1,0 +1,125 @@
+"""A model's answers to the test examples: the confusion matrix and its mistakes."""
+
+import numpy as np
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from utils.report.evaluation import MOST_COUNTED_CLASSES
+
+from .panels import box_aspect, grid, show_image, style
+
+# Up to so many classes a cell has room for a rate below its count.
+MOST_WITH_RATES = 12
+
+MOST_MISTAKES = 15
+
+
+@style()
+def confusion(evaluation):
+    """Draw how many test examples of each class were given each prediction.
+
+    The title is the error over all of them; below it, why training printed another one.
+    """
+    rates, wrong_rates = evaluation.rates, evaluation.wrong_rates
+    n_out = len(rates)
+    side = min(max(4.5, 1.6 + 0.58 * n_out), 9)
+    figure = Figure(figsize=(max(side, 7), side + 0.6), layout="constrained")
+    axes = figure.subplots()
+    # Mistakes have a scale of their own: beside the right answers they would all be
+    # as pale as none.
+    right = np.eye(n_out, dtype=bool)
+    images = [
+        axes.imshow(
+            np.ma.masked_where(hidden, rates), cmap=cmap, norm=Normalize(0, top)
+        )
+        for hidden, cmap, top in [
+            (~right, "Blues", 1.3),
+            (right, "Oranges", wrong_rates.max() or 1),
+        ]
+    ]
+    if n_out <= MOST_COUNTED_CLASSES:
+        _write_counts(axes, evaluation.counts, rates, images)
+        axes.set_xticks(range(n_out))
+        axes.set_yticks(range(n_out))
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_xlabel("prediction")
+    axes.set_ylabel("label")
+    n, n_wrong = len(evaluation.labels), len(evaluation.mistakes)
+    figure.suptitle(
+        f"{n_wrong:,} of all {n:,} test examples are wrong: {n_wrong / n * 100:.2f} %"
+    )
+    axes.set_title(
+        f"{_explanation(evaluation)}Blue: right. Orange: wrong, darker for a larger "
+        "share of its row (the label).",
+        fontsize=8,
+        color="0.3",
+    )
+    return figure
+
+
+def _write_counts(axes, counts, rates, images):
+    with_rates = len(counts) <= MOST_WITH_RATES
+    for row, column in zip(*np.nonzero(counts), strict=True):
+        image = images[0 if row == column else 1]
+        rate = f"\n{rates[row, column] * 100:.1f} %" if with_rates else ""
+        axes.text(
+            column,
+            row,
+            f"{counts[row, column]:,}{rate}",
+            ha="center",
+            va="center",
+            fontsize=8.5 if with_rates else 6.5,
+            color="white" if image.norm(rates[row, column]) > 0.6 else "black",
+        )
+
+
+def _explanation(evaluation):
+    """Why training printed another error than that of all examples: lines, or none."""
+    test_error = evaluation.metadata.get("test_error")
+    batch_size = evaluation.metadata.get("batch_size")
+    if test_error is None or batch_size is None:
+        return ""
+    n_counted = evaluation.n_in_minibatches
+    n_left_out = len(evaluation.labels) - n_counted
+    printed = f"Training printed a test error of {test_error * 100:f} %"
+    if not n_left_out:
+        return f"{printed}, of the same {n_counted:,} examples.\n"
+    return (
+        f"{printed}: there only full minibatches of {batch_size:,} count, the first "
+        f"{n_counted:,} examples.\nOf the {n_left_out:,} that are left out, "
+        f"{(evaluation.mistakes >= n_counted).sum():,} are wrong.\n"
+    )
+
+
+@style()
+def mistakes(evaluation):
+    """Draw the wrong answers, the most confident first, in rows of five."""
+    wrong = evaluation.mistakes
+    shown = wrong[:MOST_MISTAKES]
+    if not len(wrong):
+        figure = Figure(figsize=(6, 1.2))
+        figure.text(
+            0.5,
+            0.5,
+            f"No mistakes: all {len(evaluation.labels):,} test examples are right",
+            ha="center",
+            va="center",
+            fontsize=11,
+        )
+        return figure
+    images = evaluation.scaled(shown)
+    lightest, darkest = images.min(), images.max()
+    size = 1.7, 1.7 * box_aspect(images.shape[1]) + 0.35
+    figure, panels = grid(len(shown), max(2, min(5, len(shown))), size, 0.4)
+    for i, image, panel in zip(shown, images, panels, strict=True):
+        show_image(panel, image, cmap="gray_r", vmin=lightest, vmax=darkest)
+        panel.set_title(
+            f"label {evaluation.labels[i]}, predicted {evaluation.predictions[i]}\n"
+            f"with {evaluation.confidence[i] * 100:.1f} %"
+        )
+        panel.spines[:].set(visible=True, color="0.8")
+    answers = "wrong answer" if len(wrong) == 1 else "wrong answers"
+    most = f"The {len(shown)} most confident of " if len(shown) < len(wrong) else ""
+    figure.suptitle(f"{most}{len(wrong):,} {answers}")
+    return figure

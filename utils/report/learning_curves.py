@@ -1,0 +1,69 @@
+"""The numbers of a run's learning curves, for the figures and the page."""
+
+import numpy as np
+
+
+class LearningCurves:
+    """A run's costs and errors, and the validation at which its model was saved.
+
+    Parameters
+    ----------
+    history : list of tuple
+        As ``TrainingState.history``; at least one.
+    metadata : dict
+        The saved model's.
+
+    Attributes
+    ----------
+    x : sequence of int
+        Time of each validation.
+    x_name : str
+        "epoch"; "minibatch" if an epoch had several validations; "step" if their number
+        was given (--n-steps); "iteration of conjugate gradient".
+    costs : sequence of float
+        Mean negative log-likelihood of the minibatch before each validation.
+    validation_errors, test_errors : list of float
+        In percent; a test error is that of the model saved by then.
+    tested : list of int
+        Indices of the validations with a lower error than all before them; of all
+        validations if the latest model is saved, not the best.
+    test_name : str
+        Description of the test errors at `tested`.
+    saved : int
+        Index of the validation of the saved model.
+    saved_name, saved_at : str
+        The same in words: "best model" or "latest model", and as in "epoch 73".
+    seconds : float
+        Duration of the training until the last validation.
+    """
+
+    def __init__(self, history, metadata):
+        epochs, iters, self.costs, validation, test, seconds = zip(
+            *history, strict=True
+        )
+        minibatches = tuple(last_iter + 1 for last_iter in iters)
+        self.validation_errors = [error * 100 for error in validation]
+        self.test_errors = [error * 100 for error in test]
+        self.seconds = seconds[-1]
+        if "step" in metadata:
+            self.x, self.x_name = minibatches, "step"
+            self.tested = list(range(len(history)))
+            self.test_name = "test error of the saved model"
+            self.saved_name = "latest model"
+            points, saved = minibatches, metadata["step"]
+        else:
+            self.x, self.x_name = epochs, "epoch"
+            if "conjugate gradient" in metadata.get("trained_by", ""):
+                self.x_name = "iteration of conjugate gradient"
+            elif len(set(epochs)) < len(epochs):
+                self.x, self.x_name = minibatches, "minibatch"
+            lowest = np.minimum.accumulate([np.inf, *validation])
+            self.tested = np.flatnonzero(np.diff(lowest) < 0).tolist()
+            self.test_name = "test error of each new best model"
+            self.saved_name = "best model"
+            # Not always the last one tested: a run that resumed one of --n-steps had to
+            # be better than the latest model of that one, not than its best.
+            points = list(zip(epochs, validation, strict=True))
+            saved = metadata.get("epoch"), metadata.get("validation_error")
+        self.saved = points.index(saved) if saved in points else self.tested[-1]
+        self.saved_at = f"{self.x_name.split()[0]} {self.x[self.saved]:,}"

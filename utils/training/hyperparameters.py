@@ -1,0 +1,92 @@
+"""Hyperparameters, checked before any data is read or before training begins."""
+
+import math
+from numbers import Integral, Real
+
+from utils.errors import HyperparameterError
+
+
+def check_hyperparameters(
+    n_epochs, batch_size=None, learning_rate=None, shuffle=None, n_steps=None
+):
+    """Refuse hyperparameters that training cannot use, before any data is read.
+
+    Parameters
+    ----------
+    n_epochs : int
+        At least 1.
+    batch_size : int or None
+        At least 1; None leaves the choice to `minibatch_counts`.
+    learning_rate : float or None
+        Above 0, finite; None is conjugate gradient, which knows no shuffle and n_steps.
+    shuffle : int or None
+        A seed, at least 0; None shuffles nothing.
+    n_steps : int or None
+        At least 1; None leaves the end of the run to patience.
+
+    Raises
+    ------
+    HyperparameterError
+        Naming the hyperparameter, what was expected and what was found.
+    """
+    optional = [
+        ("batch_size", batch_size, 1),
+        ("shuffle", shuffle, 0),
+        ("n_steps", n_steps, 1),
+    ]
+    given = [argument for argument in optional if argument[1] is not None]
+    for name, value, least in [("n_epochs", n_epochs, 1), *given]:
+        if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+            raise HyperparameterError(
+                f"{name} is {value!r}: expected a whole number of at least {least}."
+            )
+    if learning_rate is None:
+        for name, value, _ in given:
+            if name != "batch_size":
+                raise HyperparameterError(
+                    f"{name} is {value!r}, but conjugate gradient takes all examples, "
+                    "in their order, and ends by itself: leave it out."
+                )
+    elif (
+        not isinstance(learning_rate, Real)
+        or not math.isfinite(learning_rate)
+        or learning_rate <= 0
+    ):
+        raise HyperparameterError(
+            f"learning_rate is {learning_rate!r}: expected a finite number above 0; "
+            "the tutorial uses 0.13."
+        )
+
+
+def minibatch_counts(split_sizes, batch_size=None):
+    """Count the full minibatches in each split; the remainder is left out.
+
+    Parameters
+    ----------
+    split_sizes : sequence of int
+        Number of examples in the training, validation and test split.
+    batch_size : int or None
+        Examples in a minibatch. None (default) means the tutorial's 600, or 20 where
+        a split holds fewer than 600.
+
+    Returns
+    -------
+    batch_size : int
+    n_train_batches, n_valid_batches, n_test_batches : int
+
+    Raises
+    ------
+    HyperparameterError
+        Where a minibatch is larger than a split; names both sizes.
+    """
+    if batch_size is None:
+        batch_size = 600 if min(split_sizes) >= 600 else 20
+    names = ("training", "validation", "test")
+    for name, size in zip(names, split_sizes, strict=True):
+        if size < batch_size:
+            raise HyperparameterError(
+                f"A minibatch of {batch_size} examples is larger than the {name} "
+                f"split, which holds {size}: choose a batch size of at most "
+                f"{min(split_sizes)}."
+            )
+    return batch_size, *(size // batch_size for size in split_sizes)

@@ -1,0 +1,437 @@
+"""A training run: its state, and everything about it that is not the lesson.
+
+The training loop stays the script's. It has the tutorial's variables as attributes of
+the run, and calls the run where something happens that is not the lesson; the run hands
+the call on to the object that prints, writes, shuffles or keeps a checkpoint.
+"""
+
+import math
+import sys
+
+import numpy as np
+import pytensor
+
+from utils import datasets
+from utils.backends import compilation_mode, updated_variables, warm_up
+from utils.errors import DivergenceError
+
+from . import model_file
+from .checkpoint import Checkpoint, plain_arguments
+from .cluster.shards import sharding
+from .example_order import ExampleOrder
+from .hyperparameters import check_hyperparameters, minibatch_counts
+from .monitor import Monitor, TrainingStopped
+from .state import TrainingResult, TrainingState
+
+
+class Run(TrainingState):
+    """A run of one of the training functions.
+
+    Parameters
+    ----------
+    trained_by : str
+        The training algorithm.
+    dataset : str or path
+        See `logistic_sgd.load_data`.
+    n_epochs : int
+        The most epochs, or iterations of conjugate gradient.
+    batch_size : int or None
+        Examples in a minibatch. None means the tutorial's 600, or 20 where a split
+        holds fewer than 600. The rest past the last full minibatch is left out.
+    learning_rate : float, optional
+        Of minibatch SGD, as are `shuffle` and `n_steps`.
+    shuffle : int, optional
+        Seed, at least 0, of a new random order of the training examples in each epoch;
+        see `ExampleOrder`. Default: the order of the file.
+    n_steps : int, optional
+        Train this many minibatches: it replaces `n_epochs`, beside which it may not be
+        given, and patience. Each validation's model is tested and saved, better or not,
+        the last one after the last step.
+    cluster : utils.training.cluster.Cluster, optional
+    shards : int, optional
+        See `logistic_cg.cg_optimization_mnist`.
+    model : str or path
+        The best model's file. Default ``best_model.pkl``.
+    backend : str
+        See `utils.backends.compilation_mode`. Default "auto".
+    monitor : utils.training.Monitor, optional
+        Prints the lines, shows progress, writes the files; the default prints the
+        tutorial's lines only.
+    checkpoint : str or path, optional
+        The file in which the state of training is kept at each validation. Default:
+        `resume`.
+    resume : str or path, optional
+        A checkpoint to resume from. Arguments that are not given have the values they
+        had in its run; only `n_epochs`, `n_steps`, `backend`, and the places of files
+        may differ. The lines that are printed are those that were left of that run.
+
+    Attributes
+    ----------
+    mode : pytensor.compile.mode.Mode
+        What to compile functions with.
+    arguments : dict
+        The training function's arguments. `set_data` fills in what follows from the
+        data: `n_epochs` where `n_steps` is given, `batch_size`, `shards`.
+    cluster : utils.training.cluster.Cluster or None
+    n_in, n_out : int
+        Features (pixels) of an example, and classes: the labels from 0 to the largest.
+    n_batches : list of int
+        Minibatches of the training, validation and test split.
+    done_looping : bool
+        True when patience has run out.
+
+    Raises
+    ------
+    utils.errors.HyperparameterError, utils.errors.BackendError
+        Before any data is read.
+    """
+
+    def __init__(
+        self,
+        trained_by,
+        dataset,
+        n_epochs,
+        batch_size,
+        learning_rate=None,
+        *,
+        shuffle=None,
+        n_steps=None,
+        cluster=None,
+        shards=None,
+        model="best_model.pkl",
+        backend="auto",
+        monitor=None,
+        checkpoint=None,
+        resume=None,
+    ):
+        super().__init__(n_steps=n_steps)
+        check_hyperparameters(n_epochs, batch_size, learning_rate, shuffle, n_steps)
+        self.mode = compilation_mode(backend)
+        self.monitor = monitor or Monitor()
+        self.done_looping = False
+        self.arguments = {
+            "learning_rate": learning_rate,
+            "batch_size": batch_size,
+            "shuffle": shuffle,
+            "n_epochs": n_epochs,
+            "n_steps": n_steps,
+            "dataset": dataset,
+            "model": model,
+            "backend": backend,
+            "shards": shards,
+        }
+        self.cluster, self._trained_by = cluster, trained_by
+        self._checkpoint_path, self._resume = checkpoint, resume
+        self._costs, self._n_summed = [], 1
+
+    @property
+    def n_epochs(self):
+        """The most epochs, or iterations of conjugate gradient."""
+        return self.arguments["n_epochs"]
+
+    @property
+    def where(self):
+        """The point that training has reached, as in ``epoch 3, minibatch 2/83``."""
+        if self.iter < 0:  # conjugate gradient counts no minibatches
+            return f"iteration {self.epoch + 1}"
+        n_train_batches = self.n_batches[0]
+        number = self.iter % n_train_batches + 1
+        return f"epoch {self.epoch}, minibatch {number}/{n_train_batches}"
+
+    @property
+    def seconds(self):
+        """Seconds of training, those of a resumed run's first part included."""
+        return self.monitor.seconds
+
+    def say(self, line):
+        """Print one of the tutorial's lines."""
+        self.monitor.say(line)
+
+    def log(self, line):
+        """Print a remark on standard error."""
+        self.monitor.log(line)
+
+    def stage(self, line):
+        """Print the line that opens a part of the run; a resumed run only logs it."""
+        (self.say if self._resume is None else self.log)(line)
+
+    def set_data(self, splits):
+        """Count the minibatches, and check that the data are those of the checkpoint.
+
+        Parameters
+        ----------
+        splits : list of three (x, y) pairs of shared variables
+            As `logistic_sgd.load_data` returns them.
+
+        Returns
+        -------
+        batch_size : int
+        n_train_batches, n_valid_batches, n_test_batches : int
+
+        Raises
+        ------
+        utils.errors.HyperparameterError
+            Where a minibatch is larger than a split.
+        utils.errors.CheckpointError
+            Where `resume` is no checkpoint, or that of another run.
+        """
+        arrays = [[array.get_value(borrow=True) for array in pair] for pair in splits]
+        sizes = [len(x) for x, _ in arrays]
+        batch_size, *n_batches = minibatch_counts(sizes, self.arguments["batch_size"])
+        datasets.read_ahead(arrays[0][0])
+        self.n_batches, self._n_test = n_batches, sizes[2]
+        self.n_in, self.n_out = arrays[0][0].shape[1], int(arrays[0][1].max()) + 1
+        self._order = ExampleOrder(self.arguments["shuffle"], sizes[0])
+        self.arguments["batch_size"] = batch_size
+        if self.n_steps is not None:
+            self.arguments["n_epochs"] = math.ceil(self.n_steps / n_batches[0])
+        shards = self.arguments["shards"]
+        self.arguments |= sharding(shards, self.cluster, n_batches[0])
+        self._checkpoint = Checkpoint(
+            self._checkpoint_path,
+            self._resume,
+            self._trained_by,
+            datasets.fingerprint(arrays),
+            self.arguments,
+        )
+        return batch_size, *n_batches
+
+    def cluster_objective(self, load_data, compile_functions, splits):
+        """The objective of conjugate gradient, computed on the cluster.
+
+        Parameters
+        ----------
+        load_data, compile_functions : callable
+            See `utils.training.cluster.Cluster.objective`.
+        splits : list of three (x, y) pairs of shared variables
+
+        Returns
+        -------
+        utils.training.cluster.objective.ClusterObjective
+        """
+        names = "dataset", "batch_size", "shards", "backend"
+        return self.cluster.objective(
+            load_data,
+            compile_functions,
+            splits=splits,
+            n_in=self.n_in,
+            n_out=self.n_out,
+            n_batches=self.n_batches,
+            notify=self.log,
+            **{name: self.arguments[name] for name in names},
+        )
+
+    def rows(self, minibatch):
+        """The rows of the data that a minibatch takes; see `ExampleOrder.rows`."""
+        return self._order.rows(minibatch)
+
+    def start(self, *functions, variables=(), replay=None):
+        """Start training, from zero or from what the checkpoint kept.
+
+        Parameters
+        ----------
+        functions : compiled functions of a minibatch's index
+            They are called once, ahead of the clock, because Numba and JAX compile
+            then. The shared variables that they update are what training changes.
+        variables : sequence of shared variables
+            Those that it changes besides.
+        replay : utils.training.replay.Replay, optional
+            The costs and gradients of conjugate gradient.
+
+        Raises
+        ------
+        utils.errors.CheckpointError
+            Where the checkpoint does not fit.
+        utils.errors.ModelFileError
+            Where the checkpoint's best model would replace a file that is no model.
+        """
+        warm_up(*functions)
+        if self.n_steps is not None:
+            # Patience for exactly these minibatches, which nothing extends.
+            self.patience, self.patience_increase = self.n_steps - 1, 0
+        variables = [*updated_variables(*functions), *variables]
+        self._checkpoint.restore(self, variables, (self.n_in, self.n_out), replay)
+        self.done_looping = self.patience <= self.iter
+        if self._resume is not None:
+            self._log_resume(replay)
+            model_file.check_replaceable(self.arguments["model"])
+            self._write_best_model()
+        if self.iter >= 0 and not self.done_looping:
+            # The loop counts an epoch when it begins, this one perhaps once more.
+            self.epoch = (self.iter + 1) // self.n_batches[0]
+        total = self.n_steps or self.n_epochs * self.n_batches[0]
+        self.monitor.start(self.history, None if replay else total, self.iter + 1)
+
+    def _log_resume(self, replay):
+        unit, remark = "epoch", ""
+        if replay is not None:
+            unit = "iteration"
+            remark = (
+                ": SciPy starts again, and is given the costs and gradients that were "
+                "kept"
+            )
+        self.log(f"... resuming after {unit} {self.epoch} from {self._resume}{remark}")
+
+    def minibatches(self):
+        """The indices of the epoch's minibatches, those that a resumed run has left.
+
+        Returns
+        -------
+        range
+        """
+        self._order.set_epoch(self.epoch)
+        n_train_batches = self.n_batches[0]
+        return range((self.iter + 1) % n_train_batches, n_train_batches)
+
+    def on_minibatch_end(self, cost, n_minibatches=1):
+        """Keep a cost, and stop if that was asked for.
+
+        Parameters
+        ----------
+        cost : scalar
+            The mean negative log-likelihood of a minibatch, or the sum of several.
+        n_minibatches : int
+
+        Raises
+        ------
+        TrainingStopped
+            If the monitor was asked to stop.
+        """
+        if self.monitor.stop_signal is not None:
+            self.monitor.close()
+            raise TrainingStopped(self.monitor.stop_signal, self._summary())
+        # A number on a device may not be computed yet: here it is only kept.
+        self._costs.append(cost)
+        self._n_summed = n_minibatches
+        self.monitor.advance(n_minibatches)
+
+    def check_costs(self, remedy):
+        """Check that the costs since the last validation are finite.
+
+        Every cost is looked at, but on an accelerator the last one alone, because each
+        would have to be fetched from there.
+
+        Parameters
+        ----------
+        remedy : str
+            What to try where they are not.
+
+        Raises
+        ------
+        utils.errors.DivergenceError
+        """
+        last = self._costs[-1:]
+        on_host = all(isinstance(c, (float, np.ndarray, np.generic)) for c in last)
+        self._costs = [float(cost) for cost in (self._costs if on_host else last)]
+        for cost in self._costs:
+            if not math.isfinite(cost):
+                self.monitor.close()
+                raise DivergenceError(
+                    f"the cost of a minibatch became {cost} ({self.where}): try "
+                    f"{remedy}. {self.best_so_far}"
+                )
+
+    def save(self, classifier):
+        """Save the model that is the best so far, or with `n_steps` the latest.
+
+        Parameters
+        ----------
+        classifier : logistic_sgd.LogisticRegression
+            Its `metadata` becomes a description of this run, whose
+            `best_validation_loss` and `test_score` are those of the model.
+        """
+        names = ("learning_rate", "batch_size", "shuffle")
+        given = {name: self.arguments[name] for name in names}
+        classifier.metadata = model_file.describe(
+            classifier.W.get_value(borrow=True),
+            {
+                "dataset": str(self.arguments["dataset"]),
+                "trained_by": self._trained_by,
+                **plain_arguments(given),
+                **self.progress,
+                "validation_error": float(self.best_validation_loss),
+                "test_error": float(self.test_score),
+            },
+        )
+        self.best_epoch, self.best_model = self.epoch, classifier.__getstate__()
+        self._write_best_model()
+
+    def _write_best_model(self):
+        content = model_file.dumps(self.best_model)
+        self.monitor.write(self.arguments["model"], content)
+
+    def on_validation_end(self, validation_loss, remark=""):
+        """Add a validation to the history, and keep the state in the checkpoint.
+
+        Parameters
+        ----------
+        validation_loss : float
+            A fraction of 1.
+        remark : str
+            Shown with it beside the progress bar.
+        """
+        cost = float(self._costs[-1]) / self._n_summed if self._costs else math.nan
+        errors = float(validation_loss), float(self.test_score)
+        self.history.append((self.epoch, self.iter, cost, *errors, self.seconds))
+        self._costs = []
+        if self._checkpoint.path is not None:
+            self.monitor.write(self._checkpoint.path, self._checkpoint.content(self))
+        parts = [remark, f"validation error {validation_loss:.2%}"]
+        if self.iter < 0:
+            parts.insert(0, f"iteration {self.epoch}")
+        self.monitor.show(", ".join(filter(None, parts)))
+
+    def print_accuracy(self, errors, givens):
+        """Print the accuracy of the model over all test examples, on standard error.
+
+        Parameters
+        ----------
+        errors : symbolic scalar
+            The fraction of wrong predictions.
+        givens : dict
+            All test images and labels, those past the last full minibatch included, for
+            the variables that `errors` is written in.
+        """
+        test_all = pytensor.function([], errors, givens=givens, mode=self.mode)
+        print(
+            f"The model after step {self.iter + 1} has accuracy {1 - test_all():.4f} "
+            f"over all {self._n_test} test examples",
+            file=sys.stderr,
+        )
+
+    def close(self):
+        """Stop the clock; wait until all files are written."""
+        self.monitor.close()
+
+    def result(self):
+        """The result of the run that was closed.
+
+        Returns
+        -------
+        TrainingResult
+
+        Raises
+        ------
+        utils.errors.WriteError
+            If the model or the checkpoint could not be written.
+        """
+        self.monitor.check_files()
+        return TrainingResult(
+            best_validation_loss=self.best_validation_loss,
+            test_score=self.test_score,
+            best_epoch=self.best_epoch,
+            n_epochs=self.epoch,
+            seconds=self.seconds,
+            history=list(self.history),
+            model=self.arguments["model"],
+            dataset=self.arguments["dataset"],
+        )
+
+    def _summary(self):
+        """Where the run was stopped, its best model so far, and how to continue it."""
+        text, path = f"in {self.where}. {self.best_so_far}", self._checkpoint.path
+        if path is None:
+            return f"{text} A run with --checkpoint PATH can be resumed."
+        if not self.history or self.monitor.has_failed(path):
+            return f"{text} There is no checkpoint yet."
+        return f"{text} Resume with --resume {path}"
