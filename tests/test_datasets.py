@@ -223,7 +223,7 @@ def test_load_imports_only_what_it_uses(tmp_path):
     program = (
         "import sys; from utils import datasets; "
         f"datasets.load({str(path)!r}); "
-        "print(sorted({'sklearn', 'pooch', 'requests', 'tqdm', 'zipfile', 'scipy', "
+        "print(sorted({'sklearn', 'pooch', 'requests', 'tqdm', 'scipy', "
         "'pytensor', 'matplotlib'} & set(sys.modules)))"
     )
     output = subprocess.run(

@@ -38,7 +38,7 @@ def idx_folder(tmp_path, arrays):
 
 
 def is_mapped(array):
-    """Whether an array's memory is a mapping of a file."""
+    """Return True if an array's memory is a mapping of a file."""
     while isinstance(array, np.ndarray):
         array = array.base
     return isinstance(array, mmap.mmap)

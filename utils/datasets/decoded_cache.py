@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import io
 import os
+import zipfile
 import zlib
 
 import numpy as np
@@ -80,8 +81,6 @@ def load(entry):
     list of three (x, y) pairs, or None
         As `splits.check` gives them; None where there is no sound entry.
     """
-    import zipfile
-
     # A damaged file can fail in zipfile or NumPy in many ways.
     with contextlib.suppress(Exception), open(entry, "rb") as file:
         with zipfile.ZipFile(file) as archive:
