@@ -2,10 +2,13 @@ import hashlib
 import http.server
 import socket
 import socketserver
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
+from conftest import REPOSITORY
 
 from utils.datasets import MnistUnavailableError, download, find_mnist
 from utils.datasets import mnist as mnist_module
@@ -143,21 +146,30 @@ def test_download_whole_set(tmp_path, server, monkeypatch, capsys):
     assert server.seen == []
 
 
-def check_next_mirror_is_tried(tmp_path, server, monkeypatch, fault):
+@pytest.mark.parametrize("fault", ["hash", "all_404"])
+def test_download_next_mirror_is_tried(tmp_path, server, monkeypatch, fault):
     use_mirrors(monkeypatch, server, fault, "good")
     find_mnist()
     assert downloaded(tmp_path) == CONTENTS
 
 
-@pytest.mark.parametrize("fault", ["hash", "stall", "all_404"])
-def test_download_next_mirror_is_tried(tmp_path, server, monkeypatch, fault):
-    check_next_mirror_is_tried(tmp_path, server, monkeypatch, fault)
+REASONS = {
+    "404": "404",
+    "500": "500",
+    "html": "expected 204800 bytes, found 35",
+    "hash": "SHA256",
+    "cut": "Incomplete|Broken|broken|102400",
+    "endless": "found more",
+    "silent": "timed out|timeout",
+    "stall": "timed out|timeout",
+    "loop": "redirects",
+}
 
 
-def check_failure(tmp_path, server, monkeypatch, fault, reason):
-    """Have all mirrors fail, and check that the error names each of them and why."""
+@pytest.mark.parametrize("fault", REASONS)
+def test_download_failure_names_addresses(tmp_path, server, monkeypatch, fault):
     mirrors = use_mirrors(monkeypatch, server, fault, f"all_{fault}")
-    with pytest.raises(MnistUnavailableError, match=f"(?i){reason}") as caught:
+    with pytest.raises(MnistUnavailableError, match=f"(?i){REASONS[fault]}") as caught:
         find_mnist()
     for mirror in mirrors:
         assert mirror in str(caught.value)
@@ -165,17 +177,6 @@ def check_failure(tmp_path, server, monkeypatch, fault, reason):
     left = downloaded(tmp_path)
     assert left == {name: CONTENTS[name] for name in left}
     assert "train-images-idx3-ubyte.gz" not in left
-
-
-REASONS = {
-    "html": "expected 204800 bytes, found 35",
-    "endless": "found more",
-}
-
-
-@pytest.mark.parametrize("fault", REASONS)
-def test_download_failure_names_addresses(tmp_path, server, monkeypatch, fault):
-    check_failure(tmp_path, server, monkeypatch, fault, REASONS[fault])
 
 
 def test_download_without_network_is_told_soon(monkeypatch):
@@ -230,3 +231,29 @@ def test_download_slow_server(server, monkeypatch):
     monkeypatch.setattr(download, "GRACE_SECONDS", -1000.0)
     with pytest.raises(MnistUnavailableError, match="slower than"):
         find_mnist()
+
+
+def test_download_two_processes_at_once(tmp_path, server):
+    program = (
+        "from utils.datasets import download, find_mnist; "
+        f"download.MIRRORS = ({server.url + 'good/'!r},); download.FILES = {FILES!r}; "
+        "print(find_mnist())"
+    )
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-c", program],
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    for run in runs:
+        assert run.communicate(timeout=60)[0] == f"{tmp_path / 'cache' / 'mnist'}\n"
+    assert downloaded(tmp_path) == CONTENTS
+
+
+def test_pinned_checksums(mnist_folder, monkeypatch):
+    monkeypatch.undo()
+    assert download.missing(mnist_folder) == []
