@@ -138,7 +138,7 @@ def cg_optimization_mnist(
         Those that are not the tutorial's: `cluster`, `shards`, `model`, `backend`,
         `monitor`, `checkpoint` and `resume`; see `utils.training.Run`. The model is
         saved as a `logistic_sgd.LogisticRegression`. A checkpoint keeps all costs and
-        gradients so far, see `utils.training.replay`.
+        gradients so far; see `utils.training.replay`.
 
     Returns
     -------
@@ -146,20 +146,9 @@ def cg_optimization_mnist(
 
     Raises
     ------
-    utils.errors.HyperparameterError, utils.errors.BackendError
-        Before any data is read.
-    utils.errors.DatasetError
-        See `logistic_sgd.load_data`.
-    utils.errors.ClusterError
-        If a worker cannot do its part, or none is left.
-    utils.errors.CheckpointError
-        Where `resume` is no checkpoint, or that of another run.
-    utils.errors.DivergenceError
-        If the cost becomes NaN or infinite.
-    utils.training.TrainingStopped
-        If `monitor` was asked to stop.
-    utils.errors.WriteError
-        At the end, if the model or checkpoint could not be written.
+    utils.errors.UserError
+        One of those of `logistic_sgd.load_data`, `utils.training.Run` and
+        `utils.training.cluster`.
     """
     run = Run("conjugate gradient", mnist_pkl_gz, n_epochs, batch_size, **settings)
 

@@ -232,18 +232,8 @@ def sgd_optimization_mnist(
 
     Raises
     ------
-    utils.errors.HyperparameterError, utils.errors.BackendError
-        Before any data is read.
-    utils.errors.DatasetError
-        See `load_data`.
-    utils.errors.CheckpointError
-        Where `resume` is no checkpoint, or that of another run.
-    utils.errors.DivergenceError
-        If the cost becomes NaN or infinite.
-    utils.training.TrainingStopped
-        If `monitor` was asked to stop.
-    utils.errors.WriteError
-        At the end, if the model or checkpoint could not be written.
+    utils.errors.UserError
+        One of those of `load_data` or `utils.training.Run`.
     """
     run = Run("minibatch SGD", dataset, n_epochs, batch_size, learning_rate, **settings)
     learning_rate = float(learning_rate)  # a float64 of NumPy would make W float64

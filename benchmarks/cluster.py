@@ -24,8 +24,8 @@ import pytensor  # noqa: E402
 
 from logistic_cg import compile_functions  # noqa: E402
 from logistic_sgd import load_data  # noqa: E402
-from utils.training import minibatch_counts  # noqa: E402
 from utils.training.cluster import Cluster  # noqa: E402
+from utils.training.hyperparameters import minibatch_counts  # noqa: E402
 
 SHARDS = 2
 

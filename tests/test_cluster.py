@@ -7,10 +7,10 @@ import reference
 
 import logistic_cg
 from logistic_sgd import load_data
-from utils.training import HyperparameterError, checkpoint_file
+from utils.errors import DivergenceError, HyperparameterError
+from utils.training import checkpoint_file
 from utils.training.cluster import Cluster, ClusterError
 from utils.training.cluster.shards import sharding, split_evenly
-from utils.training.monitor import DivergenceError
 
 pytest.importorskip("distributed", reason="needs the extra `cluster`")
 

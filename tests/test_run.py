@@ -29,8 +29,8 @@ def test_cost_that_is_not_finite_ends_the_run(bad, run):
         run.check_costs("a learning rate below 9")
     assert str(caught.value) == (
         f"the cost of a minibatch became {bad} (epoch 4, minibatch 3/3): try a "
-        "learning rate below 9. The best model so far is that of epoch 3: validation error "
-        "20.000000 %, test error 30.000000 %."
+        "learning rate below 9. The best model so far is that of epoch 3: validation "
+        "error 20.000000 %, test error 30.000000 %."
     )
     assert not run.monitor.training
 

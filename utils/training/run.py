@@ -8,7 +8,6 @@ the call on to the object that prints, writes, shuffles or keeps a checkpoint.
 import math
 import sys
 
-import numpy as np
 import pytensor
 
 from utils import datasets
@@ -18,6 +17,7 @@ from utils.errors import DivergenceError
 from . import model_file
 from .checkpoint import Checkpoint, plain_arguments
 from .cluster.shards import sharding
+from .costs import Costs
 from .example_order import ExampleOrder
 from .hyperparameters import check_hyperparameters, minibatch_counts
 from .monitor import Monitor, TrainingStopped
@@ -48,8 +48,12 @@ class Run(TrainingState):
         given, and patience. Each validation's model is tested and saved, better or not,
         the last one after the last step.
     cluster : utils.training.cluster.Cluster, optional
+        Has its workers compute cost, gradient and errors of conjugate gradient;
+        default: this process does.
     shards : int, optional
-        See `logistic_cg.cg_optimization_mnist`.
+        The runs of whole minibatches that a cluster's workers share out. The number
+        decides in which order sums are taken, so also their last digits. Default: the
+        workers at the start.
     model : str or path
         The best model's file. Default ``best_model.pkl``.
     backend : str
@@ -83,7 +87,18 @@ class Run(TrainingState):
     Raises
     ------
     utils.errors.HyperparameterError, utils.errors.BackendError
-        Before any data is read.
+        Before any data is read; where a minibatch is larger than a split, after that.
+    utils.errors.CheckpointError
+        By `set_data` and `start`, where `resume` is no checkpoint, or that of another
+        run.
+    utils.errors.ModelFileError
+        By `start`, where its best model would replace a file that is no model.
+    utils.errors.DivergenceError
+        By `check_costs`, if a cost is NaN or infinite.
+    TrainingStopped
+        By `on_minibatch_end`, if `monitor` was asked to stop.
+    utils.errors.WriteError
+        By `result`, if the model or checkpoint could not be written.
     """
 
     def __init__(
@@ -108,6 +123,7 @@ class Run(TrainingState):
         check_hyperparameters(n_epochs, batch_size, learning_rate, shuffle, n_steps)
         self.mode = compilation_mode(backend)
         self.monitor = monitor or Monitor()
+        self.say, self.log = self.monitor.say, self.monitor.log
         self.done_looping = False
         self.arguments = {
             "learning_rate": learning_rate,
@@ -122,7 +138,7 @@ class Run(TrainingState):
         }
         self.cluster, self._trained_by = cluster, trained_by
         self._checkpoint_path, self._resume = checkpoint, resume
-        self._costs, self._n_summed = [], 1
+        self._costs = Costs()
 
     @property
     def n_epochs(self):
@@ -143,14 +159,6 @@ class Run(TrainingState):
         """Seconds of training, those of a resumed run's first part included."""
         return self.monitor.seconds
 
-    def say(self, line):
-        """Print one of the tutorial's lines."""
-        self.monitor.say(line)
-
-    def log(self, line):
-        """Print a remark on standard error."""
-        self.monitor.log(line)
-
     def stage(self, line):
         """Print the line that opens a part of the run; a resumed run only logs it."""
         (self.say if self._resume is None else self.log)(line)
@@ -167,13 +175,6 @@ class Run(TrainingState):
         -------
         batch_size : int
         n_train_batches, n_valid_batches, n_test_batches : int
-
-        Raises
-        ------
-        utils.errors.HyperparameterError
-            Where a minibatch is larger than a split.
-        utils.errors.CheckpointError
-            Where `resume` is no checkpoint, or that of another run.
         """
         arrays = [[array.get_value(borrow=True) for array in pair] for pair in splits]
         sizes = [len(x) for x, _ in arrays]
@@ -237,13 +238,6 @@ class Run(TrainingState):
             Those that it changes besides.
         replay : utils.training.replay.Replay, optional
             The costs and gradients of conjugate gradient.
-
-        Raises
-        ------
-        utils.errors.CheckpointError
-            Where the checkpoint does not fit.
-        utils.errors.ModelFileError
-            Where the checkpoint's best model would replace a file that is no model.
         """
         warm_up(*functions)
         if self.n_steps is not None:
@@ -253,7 +247,8 @@ class Run(TrainingState):
         self._checkpoint.restore(self, variables, (self.n_in, self.n_out), replay)
         self.done_looping = self.patience <= self.iter
         if self._resume is not None:
-            self._log_resume(replay)
+            unit = "epoch" if replay is None else "iteration"
+            self.log(f"... resuming after {unit} {self.epoch} from {self._resume}")
             model_file.check_replaceable(self.arguments["model"])
             self._write_best_model()
         if self.iter >= 0 and not self.done_looping:
@@ -261,16 +256,6 @@ class Run(TrainingState):
             self.epoch = (self.iter + 1) // self.n_batches[0]
         total = self.n_steps or self.n_epochs * self.n_batches[0]
         self.monitor.start(self.history, None if replay else total, self.iter + 1)
-
-    def _log_resume(self, replay):
-        unit, remark = "epoch", ""
-        if replay is not None:
-            unit = "iteration"
-            remark = (
-                ": SciPy starts again, and is given the costs and gradients that were "
-                "kept"
-            )
-        self.log(f"... resuming after {unit} {self.epoch} from {self._resume}{remark}")
 
     def minibatches(self):
         """The indices of the epoch's minibatches, those that a resumed run has left.
@@ -284,52 +269,28 @@ class Run(TrainingState):
         return range((self.iter + 1) % n_train_batches, n_train_batches)
 
     def on_minibatch_end(self, cost, n_minibatches=1):
-        """Keep a cost, and stop if that was asked for.
-
-        Parameters
-        ----------
-        cost : scalar
-            The mean negative log-likelihood of a minibatch, or the sum of several.
-        n_minibatches : int
-
-        Raises
-        ------
-        TrainingStopped
-            If the monitor was asked to stop.
-        """
+        """Keep a cost, as `Costs.add` does, and stop if that was asked for."""
         if self.monitor.stop_signal is not None:
             self.monitor.close()
             raise TrainingStopped(self.monitor.stop_signal, self._summary())
-        # A number on a device may not be computed yet: here it is only kept.
-        self._costs.append(cost)
-        self._n_summed = n_minibatches
+        self._costs.add(cost, n_minibatches)
         self.monitor.advance(n_minibatches)
 
     def check_costs(self, remedy):
-        """Check that the costs since the last validation are finite.
-
-        Every cost is looked at, but on an accelerator the last one alone, because each
-        would have to be fetched from there.
+        """Stop if a cost since the last validation is not finite.
 
         Parameters
         ----------
         remedy : str
-            What to try where they are not.
-
-        Raises
-        ------
-        utils.errors.DivergenceError
+            A thing to try then.
         """
-        last = self._costs[-1:]
-        on_host = all(isinstance(c, (float, np.ndarray, np.generic)) for c in last)
-        self._costs = [float(cost) for cost in (self._costs if on_host else last)]
-        for cost in self._costs:
-            if not math.isfinite(cost):
-                self.monitor.close()
-                raise DivergenceError(
-                    f"the cost of a minibatch became {cost} ({self.where}): try "
-                    f"{remedy}. {self.best_so_far}"
-                )
+        cost = self._costs.not_finite()
+        if cost is not None:
+            self.monitor.close()
+            raise DivergenceError(
+                f"the cost of a minibatch became {cost} ({self.where}): try {remedy}. "
+                f"{self.best_so_far}"
+            )
 
     def save(self, classifier):
         """Save the model that is the best so far, or with `n_steps` the latest.
@@ -370,10 +331,9 @@ class Run(TrainingState):
         remark : str
             Shown with it beside the progress bar.
         """
-        cost = float(self._costs[-1]) / self._n_summed if self._costs else math.nan
         errors = float(validation_loss), float(self.test_score)
-        self.history.append((self.epoch, self.iter, cost, *errors, self.seconds))
-        self._costs = []
+        point = self.epoch, self.iter, self._costs.take_last()
+        self.history.append((*point, *errors, self.seconds))
         if self._checkpoint.path is not None:
             self.monitor.write(self._checkpoint.path, self._checkpoint.content(self))
         parts = [remark, f"validation error {validation_loss:.2%}"]
@@ -404,17 +364,7 @@ class Run(TrainingState):
         self.monitor.close()
 
     def result(self):
-        """The result of the run that was closed.
-
-        Returns
-        -------
-        TrainingResult
-
-        Raises
-        ------
-        utils.errors.WriteError
-            If the model or the checkpoint could not be written.
-        """
+        """The `TrainingResult`, once the files have been written."""
         self.monitor.check_files()
         return TrainingResult(
             best_validation_loss=self.best_validation_loss,
