@@ -6,8 +6,8 @@
 The folder gets MNIST's four files, not gzipped, so that training maps them into memory.
 The training images are real ones, drawn at random; each run of 256 of them is rotated
 by at most 8 degrees and shifted by at most a fourteenth of the side, with bilinear
-interpolation. The test images are the real ones. Where MNIST cannot be had the digits
-of scikit-learn are taken. The same seed gives the same files.
+interpolation. The test images are the real ones. Without MNIST the digits of
+scikit-learn are taken. The same seed gives the same files.
 """
 
 import argparse
@@ -44,8 +44,8 @@ def distortion(side, degrees, shift):
     Returns
     -------
     scipy.sparse.csr_array, ``(side ** 2, side ** 2)``
-        To multiply images ``(n, side ** 2)`` with from the right. Each new pixel is the
-        bilinear interpolation of four old ones; outside the image there is no ink.
+        Images ``(n, side ** 2)`` are multiplied by it from the left. Each new pixel is
+        the bilinear interpolation of four old ones; outside the image there is no ink.
     """
     angle, middle = np.deg2rad(degrees), (side - 1) / 2
     row, column = np.indices((side, side)).reshape(2, -1)
@@ -71,7 +71,7 @@ def distortion(side, degrees, shift):
 
 
 def images_and_labels(splits):
-    """Bytes and labels of all training and validation examples, and of the test."""
+    """Return two (x, y) pairs of bytes: training with validation examples, and test."""
     bytes_of = [
         x if x.dtype == np.uint8 else np.minimum(x * 256, 255).astype(np.uint8)
         for x, _ in splits
@@ -97,7 +97,7 @@ def write(folder, count, seed, dataset):
     ----------
     folder : pathlib.Path
     count : int
-        Training images, those that will be validation among them.
+        Training images, including those that will be for validation.
     seed : int
     dataset : str
         Where the real digits come from; see `utils.datasets.load`.

@@ -14,15 +14,15 @@ from utils.backends import BackendError, c_compiler, compilation_mode
 from utils.backends.fusion import softmax_regression_errors, softmax_regression_loss
 from utils.backends.fusion.c_op import SoftmaxRegression
 
-each_precision = pytest.mark.parametrize("dtype", ["float32", "float64"])
-
 
 def mode_of(backend):
     if backend == "py":
         return Mode("py", "fast_run")
-    if backend == "c" and c_compiler.find().error:
+    if backend in ("c", "fused") and c_compiler.find().error:
         pytest.skip(f"needs a C++ compiler: {c_compiler.find().error}")
     try:
+        if backend == "fused":  # C's rewrites, run by Python: nothing is compiled
+            return Mode("py", compilation_mode("c").optimizer)
         return compilation_mode(backend)
     except BackendError as error:
         pytest.skip(str(error))
@@ -65,24 +65,19 @@ def train(images, y, backend, dtype, n_steps=5, batch_size=20):
         return values, costs, [errors(i) for i in range(n_steps)], (step, errors)
 
 
-@pytest.mark.parametrize(
-    "backend, dtype",
-    [("c", "float32"), ("c", "float64"), ("numba", "float32"), ("jax", "float64")],
-)
-def test_training_on_bytes_is_training_on_floats(tiny_arrays, backend, dtype):
-    x, y = tiny_arrays
+def check_training(x, y, backend, dtype):
+    """Compare training on bytes with training on floats, to the last bit."""
     floats = (x / 256).astype(dtype)
     of_bytes = train(x, y.astype("int32"), backend, dtype)
     of_floats = train(floats, y.astype("int32"), backend, dtype)
     for found, expected in zip(of_bytes[:3], of_floats[:3], strict=True):
         for a, b in zip(found, expected, strict=True):
             assert np.asarray(a).tobytes() == np.asarray(b).tobytes()
+    return of_bytes[3]
 
 
-@pytest.mark.parametrize("backend", ["c", "numba"])
-def test_the_fused_operations_take_the_bytes_as_they_are(tiny_arrays, backend):
-    x, y = tiny_arrays
-    *_, functions = train(x, y.astype("int32"), backend, "float32")
+def check_fused(functions):
+    """Check that the fused operations take the bytes as they are."""
     for function in functions:
         [node] = [
             node
@@ -92,8 +87,12 @@ def test_the_fused_operations_take_the_bytes_as_they_are(tiny_arrays, backend):
         assert node.inputs[0].dtype == "uint8"
 
 
-@pytest.mark.parametrize("divisor", [255, 128])
-def test_bytes_over_another_number_are_divided_before(divisor):
+def test_training_on_bytes_is_training_on_floats(tiny_arrays):
+    check_fused(check_training(*tiny_arrays, "fused", "float32"))
+
+
+def check_divided_before(divisor, backend):
+    """Compare the lesson on bytes over another number than 256 with the formula."""
     x, W, b, y = problem(40, 12, 3, "float32")
     pixels = pt.cast(pt.matrix("pixels", dtype="uint8"), "float32")
     weights = pytensor.shared(W, shape=W.shape), pytensor.shared(b, shape=b.shape)
@@ -105,19 +104,19 @@ def test_bytes_over_another_number_are_divided_before(divisor):
         cost = classifier.negative_log_likelihood(labels)
         outputs = [cost, *pt.grad(cost, classifier.params)]
         function = pytensor.function(
-            [pixels.owner.inputs[0], labels], outputs, mode=mode_of("c")
+            [pixels.owner.inputs[0], labels], outputs, mode=mode_of(backend)
         )
     expected = reference.cost_and_gradients(W, b, x / np.float64(divisor), y)
     for found, truth in zip(function(x, y), expected, strict=True):
         np.testing.assert_allclose(found, truth, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("backend", ["c", "numba", "py"])
-@each_precision
-@pytest.mark.parametrize("n, n_in, n_out", [(1, 7, 3), (61, 33, 10), (5, 784, 40)])
-def test_the_operations_on_bytes_are_those_of_the_formula(
-    backend, dtype, n, n_in, n_out
-):
+def test_bytes_over_255_are_divided_before():
+    check_divided_before(255, "fused")
+
+
+def check_operations(backend, dtype, n, n_in, n_out):
+    """Compare the fused operations on bytes with the formula in float64."""
     x, W, b, y = problem(n, 2 * n_in, n_out, dtype)
     x, W = x[:, ::2], W[:n_in]  # not whole rows: copied first
     variables = [
@@ -141,12 +140,19 @@ def test_the_operations_on_bytes_are_those_of_the_formula(
         np.testing.assert_allclose(found, truth, rtol=tolerance, atol=tolerance / 10)
 
 
+@pytest.mark.parametrize(
+    "backend, dtype", [("c", "float32"), ("py", "float32"), ("py", "float64")]
+)
+def test_the_operations_on_bytes_are_those_of_the_formula(backend, dtype):
+    check_operations(backend, dtype, 61, 33, 10)
+
+
 def test_the_gradient_by_bytes_is_zero():
     x, W, b, y = problem(4, 3, 2, "float64")
     pixels = pt.matrix("x", dtype="uint8")
     loss = softmax_regression_loss(pixels, W, b, y)[0]
     gradient = pt.grad(loss, pixels, disconnected_inputs="ignore")
-    assert not gradient.eval({pixels: x}).any()
+    assert not gradient.eval({pixels: x}, mode=mode_of("py")).any()
 
 
 def test_a_second_derivative_by_W_is_refused_for_bytes_too():

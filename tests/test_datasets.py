@@ -2,16 +2,16 @@ import builtins
 import gzip
 import os
 import pickle
-import struct
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from small_files import ARRAYS, IDX_NAMES, idx_bytes
 
 from utils import datasets
-from utils.datasets import DatasetError, MnistUnavailableError, decoded_cache, load
+from utils.datasets import DatasetError, MnistUnavailableError, load
 from utils.datasets import mnist as mnist_module
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -171,14 +171,10 @@ def test_load_permission_error_has_its_message(tmp_path, monkeypatch):
 
 
 def write_idx(folder):
-    """The four IDX files, gzipped, of six images of one pixel and their labels."""
+    """The four IDX files, gzipped."""
     folder.mkdir()
-    for split in ("train", "t10k"):
-        images = struct.pack(">4I", 0x803, 6, 1, 1) + bytes(range(6))
-        labels = struct.pack(">2I", 0x801, 6) + bytes(range(6))
-        for name, raw in (("images-idx3", images), ("labels-idx1", labels)):
-            path = folder / f"{split}-{name}-ubyte.gz"
-            path.write_bytes(gzip.compress(raw))
+    for name, array in zip(IDX_NAMES, ARRAYS.values(), strict=True):
+        (folder / f"{name}.gz").write_bytes(gzip.compress(idx_bytes(array)))
 
 
 def test_find_mnist_in_order(tmp_path, monkeypatch):
@@ -222,146 +218,15 @@ def test_find_mnist_without_home(monkeypatch):
         datasets.find_mnist()
 
 
-@pytest.fixture
-def large(tmp_path):
-    """A gzipped dataset of more than a megabyte, which pays to be kept decoded."""
-    splits = pairs((1400, 100, 100), width=1000)
-    return write(tmp_path / "large.pkl.gz", splits), splits
-
-
-def entries(tmp_path):
-    return sorted((tmp_path / "cache" / "decoded").glob("*"))
-
-
-def assert_same(loaded, splits):
-    for (x, y), (want_x, want_y) in zip(loaded, splits, strict=True):
-        np.testing.assert_array_equal(x, want_x)
-        np.testing.assert_array_equal(y, want_y)
-        assert (x.dtype, y.dtype) == (np.float32, np.int32)
-
-
-def never(path):
-    raise AssertionError(f"{path} was decoded again")
-
-
-def test_decoded_cache_serves_the_second_load(tmp_path, large, monkeypatch):
-    path, splits = large
-    assert_same(load(path), splits)
-    assert len(entries(tmp_path)) == 1
-    monkeypatch.setattr(datasets.formats, "_decode", never)
-    assert_same(load(path), splits)
-    # Whole 256ths are kept as bytes.
-    assert (entries(tmp_path)[0] / "0.npy").stat().st_size < 1.5e6
-
-
-def test_decoded_cache_keeps_other_floats(tmp_path, monkeypatch):
-    splits = [(RNG.random((n, 600), np.float32), np.zeros(n, int)) for n in (900, 2, 2)]
-    path = write(tmp_path / "a.pkl.gz", splits)
-    load(path)
-    monkeypatch.setattr(datasets.formats, "_decode", never)
-    assert_same(load(path), splits)
-
-
-def test_decoded_cache_sees_a_changed_file(large):
-    path, _ = large
-    load(path)
-    splits = pairs((1400, 100, 100), width=1000)
-    write(path, splits)
-    assert_same(load(path), splits)
-
-
-def test_decoded_cache_leaves_small_and_plain_files(tmp_path):
-    load(write(tmp_path / "small.pkl.gz", pairs()))
-    load(write(tmp_path / "plain.pkl", pairs((1400, 100, 100), width=1000)))
-    assert entries(tmp_path) == []
-
-
-def damage(entry, name, change):
-    path = entry / name
-    path.write_bytes(change(path.read_bytes()))
-
-
-DAMAGE = {
-    "flipped_pixel": ("0.npy", lambda raw: raw[:-1] + bytes([raw[-1] ^ 1])),
-    "flipped_label": ("1.npy", lambda raw: raw[:-4] + b"\1" + raw[-3:]),
-    "cut_short": ("2.npy", lambda raw: raw[:-1]),
-    "header_only": ("2.npy", lambda raw: raw[:9]),
-    "false_shape": ("0.npy", lambda raw: raw.replace(b"(1400, ", b"(9999, ")),
-    "pickle": ("0.npy", lambda raw: pickle.dumps(os.system)),
-    "no_json": ("entry.json", lambda raw: b"{"),
-    "deep_json": ("entry.json", lambda raw: b"[" * 60_000),
-    "list": ("entry.json", lambda raw: b"[1]"),
-    "other_key": ("entry.json", lambda raw: raw.replace(b"large", b"other")),
-    "no_checksums": ("entry.json", lambda raw: raw.replace(b"crc32", b"other")),
-}
-
-
-@pytest.mark.parametrize("name", DAMAGE)
-def test_decoded_cache_is_not_trusted(tmp_path, large, monkeypatch, name):
-    path, splits = large
-    load(path)
-    damage(entries(tmp_path)[0], *DAMAGE[name])
-    assert_same(load(path), splits)
-    monkeypatch.setattr(datasets.formats, "_decode", never)
-    assert_same(load(path), splits)
-
-
-def test_decoded_cache_folder_that_is_a_file(tmp_path, large):
-    path, splits = large
-    (tmp_path / "cache").write_bytes(b"")
-    assert_same(load(path), splits)
-    assert_same(load(path), splits)
-
-
-def test_decoded_cache_full_disk_leaves_nothing(tmp_path, large, monkeypatch):
-    path, splits = large
-
-    def full(*_, **__):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(decoded_cache.np, "save", full)
-    assert_same(load(path), splits)
-    assert entries(tmp_path) == []
-
-
-def test_decoded_cache_keeps_the_last_used(tmp_path):
-    paths = []
-    for index in range(decoded_cache.MAX_ENTRIES + 2):
-        splits = pairs((1400, 2, 2), width=1000)
-        paths.append(write(tmp_path / f"{index}.pkl.gz", splits))
-        load(paths[-1])
-        for age, entry in enumerate(sorted(entries(tmp_path), key=os.path.getmtime)):
-            os.utime(entry, (1e9 + age, 1e9 + age))
-        load(paths[0])
-    assert len(entries(tmp_path)) == decoded_cache.MAX_ENTRIES
-    kept = [decoded_cache.load(decoded_cache.key([str(path)])) for path in paths]
-    assert [splits is not None for splits in kept] == [
-        True, False, False, True, True, True,
-    ]  # fmt: skip
-
-
 def test_load_imports_only_what_it_uses(tmp_path):
     path = write(tmp_path / "a.pkl.gz", pairs())
     program = (
         "import sys; from utils import datasets; "
         f"datasets.load({str(path)!r}); "
-        "print(sorted({'sklearn', 'pooch', 'requests', 'tqdm', 'zipfile', 'scipy', "
+        "print(sorted({'sklearn', 'pooch', 'requests', 'tqdm', 'scipy', "
         "'pytensor', 'matplotlib'} & set(sys.modules)))"
     )
     output = subprocess.run(
         [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True
     )
     assert (output.stdout, output.stderr) == ("[]\n", "")
-
-
-def test_real_mnist_is_the_tutorials(mnist_folder, tmp_path):
-    with gzip.open(mnist_folder / "mnist.pkl.gz") as file:
-        want = pickle.load(file, encoding="latin1")
-    # Decoded, then from the decoded cache, then from the four IDX files.
-    for path in (mnist_folder / "mnist.pkl.gz",) * 2 + (mnist_folder,):
-        splits = load(path)
-        assert_same(splits, want)
-        assert [x.shape for x, _ in splits] == [(50000, 784), (10000, 784)] + [
-            (10000, 784)
-        ]
-        assert splits[0][0].max() == 0.99609375

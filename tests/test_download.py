@@ -6,14 +6,13 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
+from conftest import REPOSITORY
 
 from utils.datasets import MnistUnavailableError, download, find_mnist
 from utils.datasets import mnist as mnist_module
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 CONTENTS = {
     "train-images-idx3-ubyte.gz": bytes(range(256)) * 800,
     "train-labels-idx1-ubyte.gz": b"labels of training" * 100,
@@ -134,9 +133,6 @@ def downloaded(tmp_path):
     return {path.name: path.read_bytes() for path in folder.glob("*")}
 
 
-FAULTS = ["404", "500", "html", "hash", "cut", "endless", "silent", "stall", "loop"]
-
-
 def test_download_whole_set(tmp_path, server, monkeypatch, capsys):
     (mirror,) = use_mirrors(monkeypatch, server, "good")
     lines = []
@@ -150,10 +146,9 @@ def test_download_whole_set(tmp_path, server, monkeypatch, capsys):
     assert server.seen == []
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("when", ["", "all_"])
-def test_download_next_mirror_is_tried(tmp_path, server, monkeypatch, when, fault):
-    use_mirrors(monkeypatch, server, when + fault, "good")
+@pytest.mark.parametrize("fault", ["hash", "all_404"])
+def test_download_next_mirror_is_tried(tmp_path, server, monkeypatch, fault):
+    use_mirrors(monkeypatch, server, fault, "good")
     find_mnist()
     assert downloaded(tmp_path) == CONTENTS
 
@@ -171,7 +166,7 @@ REASONS = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", REASONS)
 def test_download_failure_names_addresses(tmp_path, server, monkeypatch, fault):
     mirrors = use_mirrors(monkeypatch, server, fault, f"all_{fault}")
     with pytest.raises(MnistUnavailableError, match=f"(?i){REASONS[fault]}") as caught:
@@ -189,8 +184,9 @@ def test_download_without_network_is_told_soon(monkeypatch):
         time.sleep(60)
 
     monkeypatch.setattr(socket, "getaddrinfo", never_resolves)
+    monkeypatch.setattr(download, "PROBE_SECONDS", 0.5)
     start = time.monotonic()
-    with pytest.raises(MnistUnavailableError, match="no answer within 2 s") as caught:
+    with pytest.raises(MnistUnavailableError, match="no answer within 0.5 s") as caught:
         find_mnist()
     assert time.monotonic() - start < 15
     for mirror in download.MIRRORS:
@@ -248,29 +244,16 @@ def test_download_two_processes_at_once(tmp_path, server):
             [sys.executable, "-c", program],
             cwd=REPOSITORY,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
         )
-        for _ in range(3)
+        for _ in range(2)
     ]
     for run in runs:
-        assert run.communicate(timeout=60) == (
-            str(tmp_path / "cache" / "mnist") + "\n",
-            "",
-        )
+        assert run.communicate(timeout=60)[0] == f"{tmp_path / 'cache' / 'mnist'}\n"
     assert downloaded(tmp_path) == CONTENTS
 
 
-def test_pinned_checksums(mnist_folder):
-    # The pinned sizes and SHA-256 of the module as shipped, on the authors' files.
-    program = (
-        "import sys; from utils.datasets import download; "
-        "print(download.missing(sys.argv[1]))"
-    )
-    output = subprocess.run(
-        [sys.executable, "-c", program, str(mnist_folder)],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-    )
-    assert output.stdout == "[]\n"
+def test_pinned_checksums(mnist_folder, monkeypatch):
+    monkeypatch.undo()
+    assert download.missing(mnist_folder) == []

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_files import IDX_NAMES, idx_bytes
 
 from utils import datasets
-from utils.datasets import DatasetError
+from utils.datasets import DatasetError, mapping
 
 NAMES = ("x_train", "y_train", "x_test", "y_test")
 
@@ -31,17 +32,13 @@ def npy_folder(tmp_path, arrays):
 
 @pytest.fixture
 def idx_folder(tmp_path, arrays):
-    for kind, (images, labels) in (("train", arrays[:2]), ("t10k", arrays[2:])):
-        header = struct.pack(">4I", 0x803, *images.shape)
-        path = tmp_path / f"{kind}-images-idx3-ubyte"
-        path.write_bytes(header + images.tobytes())
-        path = tmp_path / f"{kind}-labels-idx1-ubyte"
-        path.write_bytes(struct.pack(">2I", 0x801, len(labels)) + labels.tobytes())
+    for name, array in zip(IDX_NAMES, arrays, strict=True):
+        (tmp_path / name).write_bytes(idx_bytes(array))
     return tmp_path
 
 
 def is_mapped(array):
-    """Whether an array's memory is a mapping of a file."""
+    """Return True if an array's memory is a mapping of a file."""
     while isinstance(array, np.ndarray):
         array = array.base
     return isinstance(array, mmap.mmap)
@@ -88,11 +85,11 @@ def test_other_npy_arrays_are_read(npy_folder, arrays, tiny_splits, change):
 
 
 @pytest.mark.parametrize("folder", ["npy_folder", "idx_folder"])
-def test_a_mapped_file_cut_at_any_byte_is_an_error(folder, request):
+def test_a_mapped_file_of_another_length_is_an_error(folder, request):
     folder = request.getfixturevalue(folder)
     [path] = [*folder.glob("x_test*"), *folder.glob("t10k-images*")]
     whole = path.read_bytes()
-    for length in range(len(whole)):
+    for length in (0, 1, 15, 16, 127, len(whole) - 1):
         path.write_bytes(whole[:length])
         with pytest.raises(DatasetError, match=str(folder)):
             datasets.load(folder, dtype="uint8")
@@ -126,8 +123,9 @@ def test_a_folder_that_lacks_an_array_names_it(npy_folder):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads ahead on Linux")
-def test_a_mapped_array_is_read_ahead(npy_folder):
-    shape = (2**27 // 784, 784)
+def test_a_mapped_array_is_read_ahead(npy_folder, monkeypatch):
+    monkeypatch.setattr(mapping, "_LEAST", 2**24)
+    shape = (2**25 // 784, 784)
     header = b"{'descr': '|u1', 'fortran_order': False, 'shape': %b, }\n"
     header %= str(shape).encode()
     with open(npy_folder / "x_train.npy", "wb") as file:
@@ -139,12 +137,8 @@ def test_a_mapped_array_is_read_ahead(npy_folder):
     (x, _), *_ = datasets.load(npy_folder, dtype="uint8")
 
     def mapped_bytes():
-        [line] = [
-            line
-            for line in Path("/proc/self/status").read_text().splitlines()
-            if line.startswith("RssFile")
-        ]
-        return int(line.split()[1]) * 1024
+        status = Path("/proc/self/status").read_text()
+        return int(status.split("RssFile:")[1].split()[0]) * 1024
 
     before = mapped_bytes()
     datasets.read_ahead(x).join()

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import io
 import os
+import zipfile
 import zlib
 
 import numpy as np
@@ -80,8 +81,6 @@ def load(entry):
     list of three (x, y) pairs, or None
         As `splits.check` gives them; None where there is no sound entry.
     """
-    import zipfile
-
     # A damaged file can fail in zipfile or NumPy in many ways.
     with contextlib.suppress(Exception), open(entry, "rb") as file:
         with zipfile.ZipFile(file) as archive:
@@ -121,7 +120,7 @@ def store(entry, splits):
     with contextlib.suppress(OSError, MemoryError):
         np.savez(content, *arrays)
         os.makedirs(os.path.dirname(entry), exist_ok=True)
-        write_atomic(entry, content.getbuffer())
+        write_atomic(entry, content.getvalue())
         _prune(os.path.dirname(entry))
 
 

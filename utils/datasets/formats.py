@@ -5,7 +5,7 @@ import os
 from utils.errors import DatasetError
 from utils.files import array_pickle
 
-from . import decoded_cache, idx
+from . import decoded_cache, idx, numpy_files
 from .splits import NAMES, check, split_validation
 from .streams import describe, open_stream
 
@@ -46,16 +46,12 @@ def read(path):
 
 def _decode(path):
     if os.path.isdir(path):
-        from . import numpy_files
-
         read = numpy_files.read_folder if numpy_files.is_folder(path) else idx.read
         return split_validation(*read(path))
     stream, size = open_stream(path)
     with stream:
         head = stream.peek(256)[:256]
         if head.startswith(_ZIP_MAGICS):
-            from . import numpy_files
-
             return split_validation(*numpy_files.read_npz(path))
         if head.startswith(_IDX_MAGICS):
             raise DatasetError(

@@ -1,0 +1,69 @@
+"""Decoded datasets that are kept: damaged anywhere, written by processes at once."""
+
+import gzip
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import REPOSITORY
+from test_decoded_cache import make_splits, write
+
+from utils.datasets import decoded_cache, load
+
+
+@pytest.fixture
+def source(tmp_path, monkeypatch):
+    """A gzipped dataset that is large enough to be kept."""
+    monkeypatch.setenv("LOGREG_CACHE", str(tmp_path / "cache"))
+    return write(tmp_path / "source.pkl.gz", make_splits(width=20_000))
+
+
+def test_an_entry_damaged_at_any_byte_is_the_same_or_none(folder):
+    splits = [(x * 256, y.astype(np.int32)) for x, y in make_splits()]
+    splits = [(x[:6].astype(np.uint8), y[:6]) for x, y in splits]
+    entry = folder / "entry.npz"
+    decoded_cache.store(str(entry), splits)
+    raw = entry.read_bytes()
+    for position in range(len(raw)):
+        for change in (1, 0xFF):
+            damaged = bytearray(raw)
+            damaged[position] ^= change
+            entry.write_bytes(damaged)
+            found = decoded_cache.load(entry) or splits
+            for pair, expected_pair in zip(found, splits, strict=True):
+                for array, expected in zip(pair, expected_pair, strict=True):
+                    np.testing.assert_array_equal(array, expected, strict=True)
+        entry.write_bytes(raw[:position])
+        assert decoded_cache.load(entry) is None
+
+
+def test_processes_at_once_leave_one_sound_entry(source, tmp_path):
+    program = "import sys; from utils.datasets import load; load(sys.argv[1])"
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, source],
+            cwd=REPOSITORY,
+            stderr=subprocess.PIPE,
+        )
+        for _ in range(4)
+    ]
+    assert [run.communicate(timeout=60)[1] for run in runs] == [b""] * 4
+    [entry] = (tmp_path / "cache" / "decoded").iterdir()
+    assert decoded_cache.load(entry) is not None
+
+
+def test_real_mnist_is_the_tutorials(mnist_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("LOGREG_CACHE", str(tmp_path / "cache"))
+    with gzip.open(mnist_folder / "mnist.pkl.gz") as file:
+        want = pickle.load(file, encoding="latin1")
+    # Decoded, then from the decoded cache, then from the four IDX files.
+    for path in (mnist_folder / "mnist.pkl.gz",) * 2 + (mnist_folder,):
+        splits = load(path)
+        assert [x.shape for x, _ in splits] == [(50000, 784)] + [(10000, 784)] * 2
+        for (x, y), (want_x, want_y) in zip(splits, want, strict=True):
+            np.testing.assert_array_equal(x, want_x)
+            np.testing.assert_array_equal(y, want_y)
+            assert (x.dtype, y.dtype) == (np.float32, np.int32)
+        assert splits[0][0].max() == 0.99609375

@@ -1,0 +1,181 @@
+"""Decoded datasets that are kept: served, replaced, never trusted, never in the way."""
+
+import gzip
+import io
+import os
+import pickle
+import sys
+
+import numpy as np
+import pytest
+
+from utils.datasets import decoded_cache, formats, load
+from utils.files import atomic
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """The folder of the entries, in which small datasets are kept too."""
+    monkeypatch.setenv("LOGREG_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(decoded_cache, "MIN_SOURCE_BYTES", 1)
+    return tmp_path / "cache" / "decoded"
+
+
+def make_splits(seed=0, width=4):
+    rng = np.random.default_rng(seed)
+    return [
+        (rng.integers(0, 256, (n, width), np.uint8) / np.float32(256), np.arange(n) % 3)
+        for n in (60, 30, 20)
+    ]
+
+
+def write(path, splits):
+    path.write_bytes(gzip.compress(pickle.dumps(splits), 1))
+    return path
+
+
+@pytest.fixture
+def source(tmp_path):
+    """A gzipped dataset, and what it holds."""
+    splits = make_splits()
+    return write(tmp_path / "source.pkl.gz", splits), splits
+
+
+def check(loaded, splits):
+    for (x, y), (expected_x, expected_y) in zip(loaded, splits, strict=True):
+        np.testing.assert_array_equal(x, expected_x)
+        np.testing.assert_array_equal(y, expected_y)
+        assert (x.dtype, y.dtype) == (np.float32, np.int32)
+        assert x.flags.writeable and x.flags.aligned
+
+
+def check_served(monkeypatch, path, splits):
+    """Load a source that cannot be decoded, as its entry is enough."""
+
+    def never(path):
+        raise AssertionError(f"{path} was decoded again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(formats, "_decode", never)
+        check(load(path), splits)
+
+
+def test_the_second_load_is_served(tmp_path, cache, monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setenv("LOGREG_CACHE", str(tmp_path / "cache"))
+    splits = make_splits(width=20_000)
+    path = write(tmp_path / "large.pkl.gz", splits)
+    check(load(path), splits)
+    check_served(monkeypatch, path, splits)
+    # NumPy reads it too, and whole 256ths are kept as bytes.
+    [entry] = cache.iterdir()
+    with np.load(entry) as arrays:
+        assert [array.dtype for array in arrays.values()] == ["uint8", "int32"] * 3
+        np.testing.assert_array_equal(arrays["arr_2"], splits[1][0] * 256)
+
+
+def test_other_floats_are_kept_as_they_are(tmp_path, monkeypatch):
+    splits = [(x * np.float32(1 / 3), y) for x, y in make_splits()]
+    path = write(tmp_path / "source.pkl.gz", splits)
+    load(path)
+    check_served(monkeypatch, path, splits)
+
+
+def test_a_compressed_npz_is_kept(tmp_path, cache, tiny_arrays):
+    x, y = tiny_arrays
+    arrays = {"x_train": x[:120], "y_train": y[:120], "x_test": x, "y_test": y}
+    for save, entries in ((np.savez, 0), (np.savez_compressed, 1)):
+        save(tmp_path / "source.npz", **arrays)
+        load(tmp_path / "source.npz")
+        assert len(list(cache.glob("*"))) == entries
+
+
+def test_a_changed_source_is_decoded(source):
+    path, _ = source
+    load(path)
+    splits = make_splits(seed=1)
+    write(path, splits)
+    check(load(path), splits)
+
+
+def test_small_and_plain_sources_are_not_kept(tmp_path, source, cache, monkeypatch):
+    path, splits = source
+    plain = tmp_path / "plain.pkl"
+    plain.write_bytes(pickle.dumps(splits))
+    load(plain)
+    monkeypatch.setattr(decoded_cache, "MIN_SOURCE_BYTES", path.stat().st_size + 1)
+    load(path)
+    assert not cache.exists()
+
+
+def saved(*arrays):
+    file = io.BytesIO()
+    np.savez(file, *arrays)
+    return file.getvalue()
+
+
+PAIR = np.zeros((2, 4), np.uint8), np.zeros(2, np.int32)
+DAMAGE = {
+    "a flipped pixel": lambda raw: raw[:300] + bytes([raw[300] ^ 1]) + raw[301:],
+    "cut short": lambda raw: raw[:-1],
+    "empty": lambda raw: b"",
+    "a false shape": lambda raw: raw.replace(b"(60, 4)", b"(40, 6)"),
+    "a pickle": lambda raw: pickle.dumps(os.system),
+    "two splits": lambda raw: saved(*PAIR * 2),
+    "half a split": lambda raw: saved(*PAIR * 2, PAIR[0]),
+    "objects": lambda raw: saved(*PAIR * 2, PAIR[0], np.array([print, None])),
+    "no dataset": lambda raw: saved(*PAIR[::-1] * 3),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_a_damaged_entry_is_replaced(source, cache, monkeypatch, name):
+    path, splits = source
+    load(path)
+    [entry] = cache.iterdir()
+    raw = DAMAGE[name](entry.read_bytes())
+    assert raw != entry.read_bytes()
+    entry.write_bytes(raw)
+    assert decoded_cache.load(entry) is None
+    check(load(path), splits)
+    check_served(monkeypatch, path, splits)
+
+
+def test_a_cache_that_cannot_be_made_is_done_without(source, cache):
+    path, splits = source
+    cache.parent.write_bytes(b"")
+    check(load(path), splits)
+    check(load(path), splits)
+
+
+def test_a_full_disk_leaves_nothing(source, cache, monkeypatch):
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    path, splits = source
+    monkeypatch.setattr(atomic.os, "fsync", full)
+    check(load(path), splits)
+    assert list(cache.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs flock")
+def test_the_file_of_a_killed_writer_is_swept(source, cache):
+    path, splits = source
+    load(path)
+    [entry] = cache.iterdir()
+    entry.rename(entry.with_name(f".{entry.name}.0123abcd"))
+    load(path)
+    assert list(cache.iterdir()) == [entry]
+
+
+def test_the_entries_used_last_are_kept(tmp_path, cache):
+    paths = []
+    for index in range(decoded_cache.MAX_ENTRIES + 2):
+        paths.append(write(tmp_path / f"{index}.pkl.gz", make_splits(seed=index)))
+        load(paths[-1])
+        for age, entry in enumerate(sorted(cache.iterdir(), key=os.path.getmtime)):
+            os.utime(entry, (1e9 + age, 1e9 + age))
+        load(paths[0])
+    kept = [os.path.exists(decoded_cache.entry([path])) for path in paths]
+    assert kept == [True, False, False, True, True, True]
+    assert len(list(cache.iterdir())) == decoded_cache.MAX_ENTRIES
