@@ -174,7 +174,7 @@ def test_unit_of_the_curves(history, metadata, x_name, x, saved_at):
 
 
 def test_curves_after_a_number_of_steps_mark_the_latest_model():
-    # The last of three validations is not the lowest, and is after 26 of 30 minibatches.
+    # The last of three validations is not the lowest, and comes after 26 minibatches.
     history = [*HISTORY[:2], (3, 25, 0.6, 0.4, 0.45, 3.0)]
     curves = LearningCurves(history, {"epoch": 3, "step": 26})
     assert (curves.x, curves.x_name) == ((10, 20, 26), "step")
