@@ -13,6 +13,15 @@ HISTORY = [
     (4, 39, 0.5, 0.2, 0.25, 4.0),
     (5, 49, 0.4, 0.2, 0.25, 5.0),
 ]
+METADATA = {
+    "dataset": "made-up",
+    "trained_by": "minibatch SGD",
+    "batch_size": 20,
+    "epoch": 4,
+    "validation_error": 0.2,
+    "test_error": 0.25,
+    "versions": {"numpy": "2.0.0"},
+}
 
 
 def pixels(figure):
@@ -55,7 +64,7 @@ def example(n_in=12, n_out=3, n=30, W=None, answers=None, **metadata):
     return Evaluation(
         W=weights if W is None else W,
         b=np.zeros(n_out),
-        metadata={"trained_by": "minibatch SGD", **metadata},
+        metadata=METADATA | metadata,
         history=HISTORY,
         images=images,
         labels=labels,

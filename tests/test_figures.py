@@ -7,7 +7,7 @@ import pytest
 
 matplotlib = pytest.importorskip("matplotlib", reason="needs the extra `plot`")
 
-from drawn import HISTORY, colours_at, example, pixels, words  # noqa: E402
+from drawn import HISTORY, METADATA, colours_at, example, pixels, words  # noqa: E402
 
 from utils.files import WriteError  # noqa: E402
 from utils.report import figures  # noqa: E402
@@ -53,7 +53,7 @@ def test_weights_that_are_all_zero_are_white():
 
 
 def test_curves_hold_the_numbers_of_the_run():
-    figure = figures.learning_curve(LearningCurves(HISTORY, {}))
+    figure = figures.learning_curve(LearningCurves(HISTORY, METADATA))
     left, right = figure.axes
     assert left.lines[0].get_xydata().tolist() == [[e[0], e[2]] for e in HISTORY]
     validation, test, saved = right.lines
@@ -76,7 +76,7 @@ def test_curves_hold_the_numbers_of_the_run():
     ],
 )
 def test_curves_by_epoch_or_step(history, metadata, x_name, x):
-    figure = figures.learning_curve(LearningCurves(history, metadata))
+    figure = figures.learning_curve(LearningCurves(history, METADATA | metadata))
     for panel in figure.axes:
         assert panel.get_xlabel() == x_name
         assert panel.lines[0].get_xdata().tolist() == x
@@ -90,7 +90,7 @@ def test_curves_by_epoch_or_step(history, metadata, x_name, x):
 
 
 def test_saved_as_png_and_svg_the_same_each_time(tmp_path, monkeypatch):
-    evaluation = example(test_error=0.5, batch_size=20)
+    evaluation = example()
     before = dict(matplotlib.rcParams)
     paths = figures.save(evaluation, tmp_path)
     expected = {f"{name}.{kind}" for name in NAMES for kind in ("png", "svg")}
