@@ -33,9 +33,7 @@ def test_weights_are_red_against_and_blue_for_to_one_scale():
     assert "−2" in shown and "+2" in shown
 
 
-@pytest.mark.parametrize(
-    "n_out, rows, columns", [(1, 1, 1), (10, 2, 5), (30, 3, 10), (150, 6, 17)]
-)
+@pytest.mark.parametrize("n_out, rows, columns", [(1, 1, 1), (10, 2, 5), (150, 6, 17)])
 def test_grid_of_the_weights(n_out, rows, columns):
     figure = figures.weights(example(W=np.ones((12, n_out))))
     panels = [panel for panel in figure.axes if panel.get_title()]
@@ -90,7 +88,7 @@ def test_curves_by_epoch_or_step(history, metadata, x_name, x):
 
 
 def test_saved_as_png_and_svg_the_same_each_time(tmp_path, monkeypatch):
-    evaluation = example()
+    evaluation = example(n=9)
     before = dict(matplotlib.rcParams)
     paths = figures.save(evaluation, tmp_path)
     expected = {f"{name}.{kind}" for name in NAMES for kind in ("png", "svg")}
@@ -104,7 +102,7 @@ def test_saved_as_png_and_svg_the_same_each_time(tmp_path, monkeypatch):
         assert root.tag == "{http://www.w3.org/2000/svg}svg"
     first = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     # One is enough: all are written by the same lines.
-    one = {"mistakes": figures.mistakes(evaluation)}
+    one = {"learning_curve": figures.learning_curve(evaluation.curves)}
     monkeypatch.setattr(figures, "draw", lambda evaluation: one)
     for path in figures.save(evaluation, tmp_path):
         name = path.rpartition("/")[2]

@@ -46,7 +46,7 @@ def _commonest(evaluation):
         return "Every test example is classified correctly."
     label, prediction = evaluation.commonest_confusion
     return (
-        f"The commonest mistake: a {label} is read as a {prediction}, "
+        f"The commonest mistake: {label} is read as {prediction}, "
         f"{evaluation.counts[label, prediction]:,} of {evaluation.totals[label]:,} "
         "times."
     )
