@@ -48,6 +48,16 @@ def words(figure):
     return "\n".join(t.get_text() for t in figure.findobj(matplotlib.text.Text))
 
 
+def mistakes_by_hand(evaluation):
+    """(probability, index, label, prediction) of each, the most confident first."""
+    answers = zip(evaluation.probabilities, evaluation.labels, strict=True)
+    found = [
+        (max(p), i, label, list(p).index(max(p)))
+        for i, (p, label) in enumerate(answers)
+    ]
+    return sorted((a for a in found if a[2] != a[3]), reverse=True)
+
+
 def example(n_in=12, n_out=3, n=30, W=None, answers=None, **metadata):
     """A run's evaluation, made up but for its `W`, or its (label, prediction) pairs."""
     rng = np.random.default_rng(4)

@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytensor
 import pytest
-from drawn import HISTORY, METADATA, example
+from drawn import HISTORY, METADATA, example, mistakes_by_hand
 from sklearn.metrics import confusion_matrix
 
 from utils import datasets
@@ -114,14 +114,8 @@ def test_class_without_examples_has_rates_of_zero():
 
 def test_mistakes_are_in_the_order_of_their_confidence():
     evaluation = example(n=200)
-    wrong = [
-        (-max(p), i)
-        for i, (p, label) in enumerate(
-            zip(evaluation.probabilities, evaluation.labels, strict=True)
-        )
-        if list(p).index(max(p)) != label
-    ]
-    assert evaluation.mistakes.tolist() == [i for _, i in sorted(wrong)]
+    expected = [i for _, i, _, _ in mistakes_by_hand(evaluation)]
+    assert evaluation.mistakes.tolist() == expected
 
 
 @pytest.mark.parametrize("batch_size, n", [(20, 20), (7, 28), (30, 30)])

@@ -66,24 +66,22 @@ def test_curves_hold_the_numbers_of_the_run():
     assert "test error 25.00 %" in shown and "test error of each new best" in shown
 
 
-@pytest.mark.parametrize(
-    "history, metadata, x_name, x",
-    [
-        (HISTORY[:1], {}, "epoch", [1]),
-        (HISTORY, {"step": 50}, "step", [10, 20, 30, 40, 50]),
-    ],
-)
-def test_curves_by_epoch_or_step(history, metadata, x_name, x):
-    figure = figures.learning_curve(LearningCurves(history, METADATA | metadata))
+def test_curves_after_a_number_of_steps_mark_the_latest_model():
+    curves = LearningCurves(HISTORY, METADATA | {"step": 50, "epoch": 5})
+    figure = figures.learning_curve(curves)
     for panel in figure.axes:
-        assert panel.get_xlabel() == x_name
-        assert panel.lines[0].get_xdata().tolist() == x
-        assert panel.lines[-1].get_xdata()[0] == x[-1]
+        assert panel.get_xlabel() == "step"
+        assert panel.lines[0].get_xdata().tolist() == [10, 20, 30, 40, 50]
+        assert panel.lines[-1].get_xdata()[0] == 50
         low, high = panel.get_xlim()
-        assert low < x[0] and x[-1] < high
-    kept = "Latest" if metadata else "Best"
-    assert f"{kept} model: {x_name} {x[-1]} (dashed)" in words(figure)
-    assert ("new best" in words(figure)) == (not metadata)
+        assert low < 10 and 50 < high
+    shown = words(figure)
+    assert "Latest model: step 50 (dashed)" in shown and "best" not in shown
+
+
+def test_curves_of_one_validation():
+    figure = figures.learning_curve(LearningCurves(HISTORY[:1], METADATA))
+    assert "Best model: epoch 1 (dashed)" in words(figure)
     pixels(figure)
 
 

@@ -1,14 +1,12 @@
 """Outputs of a run, by both scripts: checked before the training, written after it."""
 
 import csv
-import os
 import re
-import subprocess
 import sys
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY
+from conftest import error_line
 from pytensor import config
 
 import logistic_cg
@@ -93,18 +91,12 @@ def test_missing_matplotlib_is_told_before_training(
     assert [path.name for path in tmp_path.iterdir()] == ["tiny.npz"]
 
 
-def test_backend_that_matplotlib_does_not_know_is_one_line(tmp_path):
+def test_backend_that_matplotlib_does_not_know_is_one_line(run_script):
     pytest.importorskip("matplotlib", reason="needs the extra `plot`")
-    bad = subprocess.run(
-        [sys.executable, REPOSITORY / "logistic_sgd.py", "--plot", "plots"],
-        cwd=tmp_path,
-        env=os.environ | {"MPLBACKEND": "nonesuch"},
-        capture_output=True,
-        text=True,
-    )
-    assert bad.returncode == 1 and bad.stdout == ""
-    (line,) = bad.stderr.splitlines()
-    assert "nonesuch" in line and line.endswith("unset MPLBACKEND.")
+    unknown = {"MPLBACKEND": "nonesuch"}
+    bad = run_script("logistic_sgd.py", "--plot", "plots", environment=unknown)
+    assert bad.stdout == ""
+    assert re.search(r"nonesuch.* unset MPLBACKEND\.$", error_line(bad))
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
