@@ -75,7 +75,7 @@ def _write_counts(axes, counts, rates, images):
 
 
 def _explanation(evaluation):
-    """Why training printed another error than that of all examples."""
+    """The reason why training printed another error than that of all examples."""
     n_counted = evaluation.n_in_minibatches
     n_left_out = len(evaluation.labels) - n_counted
     metadata = evaluation.metadata

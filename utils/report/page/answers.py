@@ -12,7 +12,7 @@ LEVELS = 0.005, 0.01, 0.02, 0.04, 0.08
 
 
 def confusion(evaluation):
-    """How often each class is taken for each other: a sentence and a table."""
+    """A sentence on the commonest mistake, and the table of all counts."""
     n_out = len(evaluation.counts)
     sentence = f"<p>{_commonest(evaluation)}</p>"
     if n_out > MOST_COUNTED_CLASSES:
