@@ -11,7 +11,7 @@ DOCS = Path(__file__).resolve().parent
 SCRIPT = DOCS.parent / "logistic_sgd.py"
 
 STEPS = "--learning-rate 0.5 --batch-size 64 --n-steps 1000 --shuffle 0"
-# Options of a run, and what its pictures are called here.
+# Options of a run, and the names of its pictures in this folder.
 RUNS = [
     ("", {n: n for n in ("weights", "learning_curve", "confusion", "mistakes")}),
     (STEPS, {"weights": "weights_1000_steps"}),
@@ -19,7 +19,7 @@ RUNS = [
 
 
 def draw(options, names, folder):
-    """Train with some options, and copy the pictures named into this folder.
+    """Train with some options, and copy the named pictures into this folder.
 
     A palette makes them a third of the size: nobody sees a difference, and a repository
     keeps every version of them.

@@ -13,6 +13,15 @@ HISTORY = [
     (4, 39, 0.5, 0.2, 0.25, 4.0),
     (5, 49, 0.4, 0.2, 0.25, 5.0),
 ]
+METADATA = {
+    "dataset": "made-up",
+    "trained_by": "minibatch SGD",
+    "batch_size": 20,
+    "epoch": 4,
+    "validation_error": 0.2,
+    "test_error": 0.25,
+    "versions": {"numpy": "2.0.0"},
+}
 
 
 def pixels(figure):
@@ -39,6 +48,16 @@ def words(figure):
     return "\n".join(t.get_text() for t in figure.findobj(matplotlib.text.Text))
 
 
+def mistakes_by_hand(evaluation):
+    """(probability, index, label, prediction) of each, the most confident first."""
+    answers = zip(evaluation.probabilities, evaluation.labels, strict=True)
+    found = [
+        (max(p), i, label, list(p).index(max(p)))
+        for i, (p, label) in enumerate(answers)
+    ]
+    return sorted((a for a in found if a[2] != a[3]), reverse=True)
+
+
 def example(n_in=12, n_out=3, n=30, W=None, answers=None, **metadata):
     """A run's evaluation, made up but for its `W`, or its (label, prediction) pairs."""
     rng = np.random.default_rng(4)
@@ -55,7 +74,7 @@ def example(n_in=12, n_out=3, n=30, W=None, answers=None, **metadata):
     return Evaluation(
         W=weights if W is None else W,
         b=np.zeros(n_out),
-        metadata={"trained_by": "minibatch SGD", **metadata},
+        metadata=METADATA | metadata,
         history=HISTORY,
         images=images,
         labels=labels,

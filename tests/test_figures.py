@@ -7,7 +7,7 @@ import pytest
 
 matplotlib = pytest.importorskip("matplotlib", reason="needs the extra `plot`")
 
-from drawn import HISTORY, colours_at, example, pixels, words  # noqa: E402
+from drawn import HISTORY, METADATA, colours_at, example, pixels, words  # noqa: E402
 
 from utils.files import WriteError  # noqa: E402
 from utils.report import figures  # noqa: E402
@@ -33,9 +33,7 @@ def test_weights_are_red_against_and_blue_for_to_one_scale():
     assert "−2" in shown and "+2" in shown
 
 
-@pytest.mark.parametrize(
-    "n_out, rows, columns", [(1, 1, 1), (10, 2, 5), (30, 3, 10), (150, 6, 17)]
-)
+@pytest.mark.parametrize("n_out, rows, columns", [(1, 1, 1), (10, 2, 5), (150, 6, 17)])
 def test_grid_of_the_weights(n_out, rows, columns):
     figure = figures.weights(example(W=np.ones((12, n_out))))
     panels = [panel for panel in figure.axes if panel.get_title()]
@@ -53,7 +51,7 @@ def test_weights_that_are_all_zero_are_white():
 
 
 def test_curves_hold_the_numbers_of_the_run():
-    figure = figures.learning_curve(LearningCurves(HISTORY, {}))
+    figure = figures.learning_curve(LearningCurves(HISTORY, METADATA))
     left, right = figure.axes
     assert left.lines[0].get_xydata().tolist() == [[e[0], e[2]] for e in HISTORY]
     validation, test, saved = right.lines
@@ -68,29 +66,27 @@ def test_curves_hold_the_numbers_of_the_run():
     assert "test error 25.00 %" in shown and "test error of each new best" in shown
 
 
-@pytest.mark.parametrize(
-    "history, metadata, x_name, x",
-    [
-        (HISTORY[:1], {}, "epoch", [1]),
-        (HISTORY, {"step": 50}, "step", [10, 20, 30, 40, 50]),
-    ],
-)
-def test_curves_by_epoch_or_step(history, metadata, x_name, x):
-    figure = figures.learning_curve(LearningCurves(history, metadata))
+def test_curves_after_a_number_of_steps_mark_the_latest_model():
+    curves = LearningCurves(HISTORY, METADATA | {"step": 50, "epoch": 5})
+    figure = figures.learning_curve(curves)
     for panel in figure.axes:
-        assert panel.get_xlabel() == x_name
-        assert panel.lines[0].get_xdata().tolist() == x
-        assert panel.lines[-1].get_xdata()[0] == x[-1]
+        assert panel.get_xlabel() == "step"
+        assert panel.lines[0].get_xdata().tolist() == [10, 20, 30, 40, 50]
+        assert panel.lines[-1].get_xdata()[0] == 50
         low, high = panel.get_xlim()
-        assert low < x[0] and x[-1] < high
-    kept = "Latest" if metadata else "Best"
-    assert f"{kept} model: {x_name} {x[-1]} (dashed)" in words(figure)
-    assert ("new best" in words(figure)) == (not metadata)
+        assert low < 10 and 50 < high
+    shown = words(figure)
+    assert "Latest model: step 50 (dashed)" in shown and "best" not in shown
+
+
+def test_curves_of_one_validation():
+    figure = figures.learning_curve(LearningCurves(HISTORY[:1], METADATA))
+    assert "Best model: epoch 1 (dashed)" in words(figure)
     pixels(figure)
 
 
 def test_saved_as_png_and_svg_the_same_each_time(tmp_path, monkeypatch):
-    evaluation = example(test_error=0.5, batch_size=20)
+    evaluation = example(n=9)
     before = dict(matplotlib.rcParams)
     paths = figures.save(evaluation, tmp_path)
     expected = {f"{name}.{kind}" for name in NAMES for kind in ("png", "svg")}
@@ -104,7 +100,7 @@ def test_saved_as_png_and_svg_the_same_each_time(tmp_path, monkeypatch):
         assert root.tag == "{http://www.w3.org/2000/svg}svg"
     first = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     # One is enough: all are written by the same lines.
-    one = {"mistakes": figures.mistakes(evaluation)}
+    one = {"learning_curve": figures.learning_curve(evaluation.curves)}
     monkeypatch.setattr(figures, "draw", lambda evaluation: one)
     for path in figures.save(evaluation, tmp_path):
         name = path.rpartition("/")[2]

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("matplotlib", reason="needs the extra `plot`")
 
-from drawn import example, words  # noqa: E402
+from drawn import example, mistakes_by_hand, words  # noqa: E402
 
 from utils.report import figures  # noqa: E402
 
@@ -59,21 +59,13 @@ def test_confusion_of_many_classes(n_out, cell):
 
 def test_mistakes_are_the_most_confident_ones_in_order():
     evaluation = example(n=200)
-    predictions = evaluation.probabilities.argmax(axis=1)
-    wrong = [
-        (evaluation.probabilities[i].max(), i)
-        for i in range(200)
-        if predictions[i] != evaluation.labels[i]
-    ]
+    wrong = mistakes_by_hand(evaluation)
     figure = figures.mistakes(evaluation)
     assert len(figure.axes) == 15
     assert f"The 15 most confident of {len(wrong)} wrong answers" in words(figure)
-    best_first = sorted(wrong, reverse=True)
-    for panel, (probability, i) in zip(figure.axes, best_first, strict=False):
-        assert panel.get_title() == (
-            f"label {evaluation.labels[i]}, predicted {predictions[i]}\n"
-            f"with {probability * 100:.1f} %"
-        )
+    for panel, (p, i, label, prediction) in zip(figure.axes, wrong, strict=False):
+        title = f"label {label}, predicted {prediction}\nwith {p * 100:.1f} %"
+        assert panel.get_title() == title
         drawn = np.ravel(panel.images[0].get_array())
         np.testing.assert_array_equal(drawn, evaluation.images[i])
 

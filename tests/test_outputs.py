@@ -1,12 +1,12 @@
-"""--plot: checked before the training, drawn after it, by both scripts."""
+"""Outputs of a run, by both scripts: checked before the training, written after it."""
 
-import os
+import csv
 import re
-import subprocess
 import sys
 
+import numpy as np
 import pytest
-from conftest import REPOSITORY
+from conftest import error_line
 from pytensor import config
 
 import logistic_cg
@@ -22,46 +22,65 @@ PICTURES = {
 }
 
 
-@pytest.fixture(params=SCRIPTS)
-def main(request, tiny_npz, tmp_path, monkeypatch):
+@pytest.fixture
+def call(tiny_npz, tmp_path, monkeypatch):
     """Call a script on the tiny dataset, in the temporary folder."""
     monkeypatch.chdir(tmp_path)
     dataset = ["--dataset", str(tiny_npz), "--batch-size", "20"]
 
-    def call(*arguments):
+    def call(script, *arguments):
         with config.change_flags(floatX=config.floatX):
-            return SCRIPTS[request.param].main([*dataset, *arguments])
+            return SCRIPTS[script].main([*dataset, *arguments])
 
     return call
 
 
-def test_pictures_and_history_in_a_new_folder(main, tmp_path, capsys):
+def test_everything_that_a_run_can_leave(call, tmp_path, capsys):
+    """A run of 7 minibatches, 5 an epoch, leaves its latest model, not its best."""
     pytest.importorskip("matplotlib", reason="needs the extra `plot`")
-    assert main("--n-epochs", "2", "--plot", "new/plots", "--history", "h.csv") == 0
+    arguments = ["--n-steps", "7", "--floatX", "float32", "--history", "h.csv"]
+    arguments += ["--plot", "new/plots", "--report", "my report.html"]
+    assert call("sgd", *arguments) == 0
+    out, log = capsys.readouterr()
     folder = tmp_path / "new" / "plots"
     assert {path.name for path in folder.iterdir()} == PICTURES | {"history.csv"}
     assert (folder / "history.csv").read_bytes() == (tmp_path / "h.csv").read_bytes()
-    out, notices = capsys.readouterr()
-    assert "new/plots" not in out
-    for name in PICTURES:
-        assert f"... wrote new/plots/{name}\n" in notices
+    for name in [*(f"new/plots/{name}" for name in PICTURES), "my report.html"]:
+        assert f"... wrote {name}\n" in log and name not in out
+
+    with open(tmp_path / "h.csv", newline="") as file:
+        history = list(csv.DictReader(file))
+    assert [row["iteration"] for row in history] == ["5", "7"]
+    printed = re.findall(r", validation error ([\d.]+) %", out)
+    assert [f"{float(row['validation_error']) * 100:f}" for row in history] == printed
+
+    page = (tmp_path / "my report.html").read_text(encoding="utf-8")
+    facts = dict(re.findall(r'<th scope="row">(.*?)</th><td>(.*?)</td></tr>', page))
+    assert facts["backend"] in ("c", "numba")
+    assert (facts["NumPy"], facts["floatX"]) == (np.__version__, "float32")
+    assert "python logistic_sgd.py --dataset" in page
+    assert "--report &#x27;my report.html&#x27;" in page
+    assert "latest model: step 7<" in page and "best epoch" not in page
+    # Above the outlines of each text, SVG has it as a comment.
+    curves = (folder / "learning_curve.svg").read_text()
+    assert "<!-- Latest model: step 7 (dashed)" in curves and "Best" not in curves
 
 
-def test_without_plot_matplotlib_is_not_imported(main, monkeypatch):
+def test_without_plot_matplotlib_is_not_imported(call, monkeypatch):
     # None in sys.modules makes any import of it fail.
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    assert main("--n-epochs", "1", "--history", "h.csv") == 0
+    assert call("sgd", "--n-epochs", "1", "--history", "h.csv") == 0
 
 
+@pytest.mark.parametrize("script", SCRIPTS)
 def test_missing_matplotlib_is_told_before_training(
-    main, monkeypatch, capsys, tmp_path
+    call, script, monkeypatch, capsys, tmp_path
 ):
-    for name in [
-        name for name in sys.modules if name.startswith("utils.report.figures")
-    ]:
-        monkeypatch.delitem(sys.modules, name)
+    for name in list(sys.modules):
+        if name.startswith("utils.report.figures"):
+            monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    assert main("--plot", "plots") == 1
+    assert call(script, "--plot", "plots") == 1
     out, error = capsys.readouterr()
     assert out == ""
     assert re.fullmatch(
@@ -72,30 +91,42 @@ def test_missing_matplotlib_is_told_before_training(
     assert [path.name for path in tmp_path.iterdir()] == ["tiny.npz"]
 
 
-def test_backend_that_matplotlib_does_not_know_is_one_line(tmp_path):
+def test_backend_that_matplotlib_does_not_know_is_one_line(run_script):
     pytest.importorskip("matplotlib", reason="needs the extra `plot`")
-    bad = subprocess.run(
-        [sys.executable, REPOSITORY / "logistic_sgd.py", "--plot", "plots"],
-        cwd=tmp_path,
-        env=os.environ | {"MPLBACKEND": "nonesuch"},
-        capture_output=True,
-        text=True,
-    )
-    assert bad.returncode == 1 and bad.stdout == ""
-    (line,) = bad.stderr.splitlines()
-    assert "nonesuch" in line and line.endswith("unset MPLBACKEND.")
+    unknown = {"MPLBACKEND": "nonesuch"}
+    bad = run_script("logistic_sgd.py", "--plot", "plots", environment=unknown)
+    assert bad.stdout == ""
+    assert re.search(r"nonesuch.* unset MPLBACKEND\.$", error_line(bad))
 
 
+@pytest.mark.parametrize("script", SCRIPTS)
 @pytest.mark.parametrize(
-    "folder, message",
-    [("tiny.npz", "tiny.npz: cannot be made .*name a folder"), ("", "cannot be made")],
+    "option, place, message",
+    [
+        ("--plot", "tiny.npz", "tiny.npz: cannot be made .*name a folder"),
+        ("--plot", "", "cannot be made"),
+        ("--history", "missing/h.csv", "cannot be written .*create the folder"),
+        ("--history", ".", "which is a folder"),
+        ("--history", "best_model.pkl", "own for --history, found that of --model"),
+        ("--history", "tiny.npz", "own for --history, found that of --dataset"),
+        ("--report", "missing/r.html", "cannot be written .*create the folder"),
+        ("--report", ".", "which is a folder"),
+        ("--report", "best_model.pkl", "own for --report, found that of --model"),
+    ],
 )
-def test_folder_that_cannot_be_is_told_before_training(main, capsys, folder, message):
-    pytest.importorskip("matplotlib", reason="needs the extra `plot`")
-    assert main("--plot", folder) == 1
+def test_place_that_cannot_be_is_told_before_training(
+    call, script, option, place, message, tmp_path, tiny_npz, capsys
+):
+    if option == "--plot":
+        pytest.importorskip("matplotlib", reason="needs the extra `plot`")
+    before = tiny_npz.read_bytes()
+    assert call(script, option, place) == 1
     out, error = capsys.readouterr()
-    assert out == "" and re.search(message, error)
-    assert len(error.splitlines()) == 1
+    assert out == "" and len(error.splitlines()) == 1
+    assert error.startswith(f"logistic_{script}.py: error: {place}")
+    assert re.search(message, error)
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny.npz"]
+    assert tiny_npz.read_bytes() == before
 
 
 def test_folder_without_permission(tmp_path, monkeypatch):

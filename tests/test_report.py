@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from drawn import HISTORY, example
+from drawn import HISTORY, example, mistakes_by_hand
 from sklearn.metrics import confusion_matrix
 
 from utils.report import page as report
@@ -61,10 +61,7 @@ def test_head_tells_the_errors_and_why_they_differ():
     assert "Logistic regression on digits.npz" in words
     assert "20.000000 %" in words and "25.000000 %" in words
     assert "of the 20 in full minibatches" in words
-    wrong = sum(
-        label != list(p).index(max(p))
-        for label, p in zip(evaluation.labels, evaluation.probabilities, strict=True)
-    )
+    wrong = len(mistakes_by_hand(evaluation))
     assert f"{wrong} of 30 are wrong" in words
     assert f"{100 * wrong / 30:.2f} %" in words
     assert ["dataset", "data/digits.npz"] in rows(render(evaluation), 'class="facts"')
@@ -154,17 +151,10 @@ def test_confusion_is_scikit_learns():
 
 def test_mistakes_are_the_most_confident_first():
     evaluation = example(n=200)
-    wrong = [
-        (max(p), i, label, list(p).index(max(p)))
-        for i, (p, label) in enumerate(
-            zip(evaluation.probabilities, evaluation.labels, strict=True)
-        )
-        if list(p).index(max(p)) != label
-    ]
     words = Reader(render(evaluation)).words
     expected = [
-        f"{label} read as {read}with {100 * p:.1f} %"
-        for p, _, label, read in sorted(wrong, reverse=True)[:20]
+        f"{label} read as {prediction}with {100 * p:.1f} %"
+        for p, _, label, prediction in mistakes_by_hand(evaluation)[:20]
     ]
     assert "".join(expected) in words.replace("\n", "")
 

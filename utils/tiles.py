@@ -9,7 +9,7 @@ def scale_to_unit_interval(ndar, eps=1e-8):
     Parameters
     ----------
     ndar : array_like
-        Of any shape and numeric dtype; left as it is.
+        Any shape and numeric dtype; not changed.
     eps : float
         Added to the largest value before it divides: a constant array becomes zeros.
         Default 1e-8.
@@ -34,32 +34,31 @@ def tile_raster_images(
     scale_rows_to_unit_interval=True,
     output_pixel_vals=True,
 ):
-    """Lay images, each a row of a matrix, out on a grid.
+    """Lay out images, each a row of a matrix, on a grid.
 
     Parameters
     ----------
     X : array_like, ``(n, height * width)``, or tuple of four such arrays or None
-        One image a row. A tuple gives the channels red, green, blue and alpha; one that
-        is None is 0 everywhere, but alpha is opaque.
+        One image per row. A tuple gives the channels red, green, blue and alpha; one
+        that is None is 0 everywhere, or opaque if it is alpha.
     img_shape : (int, int)
         Height and width of an image.
     tile_shape : (int, int)
-        Rows and columns of the grid. It is filled row by row; tiles past the last image
-        stay 0, images past the last tile are left out.
+        Rows and columns of the grid, which is filled row by row. Tiles past the last
+        image stay 0, images past the last tile are left out.
     tile_spacing : (int, int)
         Pixels of 0 between rows and between columns. Default none.
     scale_rows_to_unit_interval : bool
-        Whether each image is scaled by `scale_to_unit_interval`. Default True; without
-        it, values are expected between 0 and 1.
+        Scale each image by `scale_to_unit_interval`. Default True; otherwise values are
+        expected between 0 and 1.
     output_pixel_vals : bool
-        Whether the values become bytes, 255 times as large and cut off to whole
-        numbers. Default True.
+        Turn the values into bytes, 255 times as large and truncated. Default True.
 
     Returns
     -------
     numpy.ndarray, ``(H, W)``, or ``(H, W, 4)`` of a tuple
-        With ``H = (height + spacing) * rows - spacing``, and W likewise. uint8, or else
-        the dtype of `X` (float64 where integers were scaled).
+        With ``H = (height + spacing) * rows - spacing``, and W likewise. uint8;
+        otherwise the dtype of `X` (float64 if integers were scaled).
 
     Raises
     ------
@@ -72,26 +71,21 @@ def tile_raster_images(
                 "expected four channels (red, green, blue, alpha; None for an empty "
                 f"one), found a tuple of {len(X)}"
             )
-        channels = [
-            None
-            if channel is None
-            else tile_raster_images(
-                channel,
-                img_shape,
-                tile_shape,
-                tile_spacing,
-                scale_rows_to_unit_interval,
-                output_pixel_vals,
+        grid = img_shape, tile_shape, tile_spacing
+        tiled = {
+            i: tile_raster_images(
+                channel, *grid, scale_rows_to_unit_interval, output_pixel_vals
             )
-            for channel in X
-        ]
-        dtype = np.result_type(*[c.dtype for c in channels if c is not None] or [float])
-        dtype = np.uint8 if output_pixel_vals else dtype
-        out = np.zeros((*_out_shape(img_shape, tile_shape, tile_spacing), 4), dtype)
+            for i, channel in enumerate(X)
+            if channel is not None
+        }
+        dtype = np.result_type(*tiled.values() or [float])
+        out = np.zeros(
+            (*_out_shape(*grid), 4), np.uint8 if output_pixel_vals else dtype
+        )
         out[:, :, 3] = 255 if output_pixel_vals else 1
-        for i, channel in enumerate(channels):
-            if channel is not None:
-                out[:, :, i] = channel
+        for i, channel in tiled.items():
+            out[:, :, i] = channel
         return out
 
     X = np.asarray(X)

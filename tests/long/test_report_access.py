@@ -94,12 +94,6 @@ def test_no_sideways_scrolling_on_a_phone(show, made_up, n_in):
     evaluation.metadata["dataset"] = "made-up"
 
 
-def test_no_pad_for_8x8(show):
-    page = show(example(n_in=64, n_out=10, n=100))
-    assert page.locator("canvas, script").count() == 0
-    assert "expects 64" in page.inner_text("section >> nth=0")
-
-
 def test_the_page_may_not_connect(show, made_up):
     page = show(made_up)
     directive = page.evaluate(

@@ -97,7 +97,7 @@ class Evaluation:
     @property
     def n_in_minibatches(self):
         """Test examples in full minibatches, of which training prints the error."""
-        batch_size = self.metadata.get("batch_size") or 1
+        batch_size = self.metadata["batch_size"]
         return len(self.labels) // batch_size * batch_size
 
     @property

@@ -30,7 +30,7 @@ def dumps(history):
         - epoch, counted from 1; for conjugate gradient the iteration;
         - iteration: minibatches trained on so far; for conjugate gradient as epoch;
         - minibatch_cost: mean negative log-likelihood of the last minibatch;
-        - validation_error, and test_error of the best model so far: fractions of 1;
+        - validation_error, and test_error of the model saved by then: fractions of 1;
         - seconds of training so far.
 
         Floats have as many digits as it takes to read the same number back; an unknown

@@ -53,7 +53,7 @@ class LearningCurves:
             points, saved = minibatches, metadata["step"]
         else:
             self.x, self.x_name = epochs, "epoch"
-            if "conjugate gradient" in metadata.get("trained_by", ""):
+            if "conjugate gradient" in metadata["trained_by"]:
                 self.x_name = "iteration of conjugate gradient"
             elif len(set(epochs)) < len(epochs):
                 self.x, self.x_name = minibatches, "minibatch"
@@ -64,6 +64,6 @@ class LearningCurves:
             # Not always the last one tested: a run that resumed one of --n-steps had to
             # be better than the latest model of that one, not than its best.
             points = list(zip(epochs, validation, strict=True))
-            saved = metadata.get("epoch"), metadata.get("validation_error")
+            saved = metadata["epoch"], metadata["validation_error"]
         self.saved = points.index(saved) if saved in points else self.tested[-1]
         self.saved_at = f"{self.x_name.split()[0]} {self.x[self.saved]:,}"

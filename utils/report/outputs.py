@@ -7,7 +7,6 @@ import sys
 from utils import backends, files
 from utils.errors import MissingPackageError
 from utils.report import history
-from utils.report.evaluation import evaluate
 
 
 def check_places(options):
@@ -34,7 +33,7 @@ def check_places(options):
 
 
 def _import_figures():
-    """Import `save` of the figures, which only those who ask for pictures pay for."""
+    """Import `save` of the figures, or say in one line why that cannot be."""
     try:
         from utils.report.figures import save
     except ImportError as error:
@@ -114,12 +113,15 @@ def show(options, result):
     """
     if options.plot is None and options.report is None:
         return
-    paths = []
-    evaluation = evaluate(result)
+    # Imported here: only those who ask for these outputs pay for it.
+    from utils.report.evaluation import evaluate
+
+    paths, evaluation = [], evaluate(result)
     if options.plot is not None:
-        paths += _import_figures()(evaluation, options.plot)
+        save_figures = _import_figures()
+        paths += save_figures(evaluation, options.plot)
     if options.report is not None:
-        from utils.report import page  # nobody else pays for its import
+        from utils.report import page
 
         html = page.render(evaluation, options.command, _backend_name(options))
         files.write_atomic(options.report, html.encode())

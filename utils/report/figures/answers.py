@@ -75,19 +75,16 @@ def _write_counts(axes, counts, rates, images):
 
 
 def _explanation(evaluation):
-    """Why training printed another error than that of all examples: lines, or none."""
-    test_error = evaluation.metadata.get("test_error")
-    batch_size = evaluation.metadata.get("batch_size")
-    if test_error is None or batch_size is None:
-        return ""
+    """The reason why training printed another error than that of all examples."""
     n_counted = evaluation.n_in_minibatches
     n_left_out = len(evaluation.labels) - n_counted
-    printed = f"Training printed a test error of {test_error * 100:f} %"
+    metadata = evaluation.metadata
+    printed = f"Training printed a test error of {metadata['test_error'] * 100:f} %"
     if not n_left_out:
         return f"{printed}, of the same {n_counted:,} examples.\n"
     return (
-        f"{printed}: there only full minibatches of {batch_size:,} count, the first "
-        f"{n_counted:,} examples.\nOf the {n_left_out:,} that are left out, "
+        f"{printed}: there only full minibatches of {metadata['batch_size']:,} count, "
+        f"the first {n_counted:,} examples.\nOf the {n_left_out:,} that are left out, "
         f"{(evaluation.mistakes >= n_counted).sum():,} are wrong.\n"
     )
 

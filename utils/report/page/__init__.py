@@ -21,8 +21,8 @@ __all__ = ["render"]
 
 FOLDER = Path(__file__).parent
 
-# Metadata that the page's head, or the table in another way, shows already.
-SHOWN_ABOVE = {"validation_error", "test_error", "epoch", "versions"}
+# Metadata that the page shows in its head, or in a row of their own.
+SHOWN_APART = {"validation_error", "test_error", "versions"}
 NAMES = {
     "n_in": "pixels",
     "n_out": "classes",
@@ -53,7 +53,7 @@ def render(evaluation, command, backend="auto"):
         for name in ("style.css", "reader.js", "pad.js", "template.html")
     )
     metadata = evaluation.metadata
-    dataset = str(metadata.get("dataset", "a dataset"))
+    dataset = metadata["dataset"]
     pad_html, has_pad = pad(evaluation)
     script = reader + drawing if has_pad else ""
     return Template(page).substitute(
@@ -61,7 +61,7 @@ def render(evaluation, command, backend="auto"):
         style=style,
         script=f"<script>{script}</script>" if script else "",
         title=escape(f"Logistic regression on {Path(dataset).name or dataset}"),
-        trained_by=escape(str(metadata.get("trained_by", "an unknown method"))),
+        trained_by=escape(metadata["trained_by"]),
         key_figures=_key_figures(evaluation),
         pad=pad_html,
         templates=templates(evaluation),
@@ -94,8 +94,8 @@ def _key_figures(evaluation):
     # Why the tutorial's test error is not that over all test examples.
     counted = "" if n_counted == n else f"of the {n_counted:,} in full minibatches"
     figures = [
-        ("validation error", _percent(metadata.get("validation_error")), ""),
-        ("test error", _percent(metadata.get("test_error")), counted),
+        ("validation error", f"{metadata['validation_error'] * 100:f} %", ""),
+        ("test error", f"{metadata['test_error'] * 100:f} %", counted),
         (
             "error over all tests",
             f"{n_wrong / n * 100:.2f} %",
@@ -114,19 +114,15 @@ def _key_figures(evaluation):
     )
 
 
-def _percent(fraction):
-    return "–" if fraction is None else f"{fraction * 100:f} %"
-
-
 def _facts(metadata, backend):
     """The rest of the metadata, as the rows of a table."""
     facts = {
         NAMES.get(name, name.replace("_", " ")): value
         for name, value in metadata.items()
-        if name not in SHOWN_ABOVE
+        if name not in SHOWN_APART
     }
     facts["backend"] = backend
-    for name, version in metadata.get("versions", {}).items():
+    for name, version in metadata["versions"].items():
         facts[NAMES.get(name, name)] = version
     return "\n".join(
         f'<tr><th scope="row">{escape(str(name))}</th>'

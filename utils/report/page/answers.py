@@ -12,7 +12,7 @@ LEVELS = 0.005, 0.01, 0.02, 0.04, 0.08
 
 
 def confusion(evaluation):
-    """How often each class is taken for each other: a sentence and a table."""
+    """A sentence on the commonest mistake, and the table of all counts."""
     n_out = len(evaluation.counts)
     sentence = f"<p>{_commonest(evaluation)}</p>"
     if n_out > MOST_COUNTED_CLASSES:
@@ -46,7 +46,7 @@ def _commonest(evaluation):
         return "Every test example is classified correctly."
     label, prediction = evaluation.commonest_confusion
     return (
-        f"The commonest mistake: a {label} is read as a {prediction}, "
+        f"The commonest mistake: {label} is read as {prediction}, "
         f"{evaluation.counts[label, prediction]:,} of {evaluation.totals[label]:,} "
         "times."
     )

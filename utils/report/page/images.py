@@ -30,9 +30,8 @@ def diverging(values, scale):
     -------
     numpy.ndarray of uint8, the shape of `values` and 3 more
     """
-    place = np.clip(values / scale, -1, 1) * 5 + 5
-    stops = np.arange(len(RDBU))
-    channels = [np.interp(place, stops, RDBU[:, i]) for i in range(3)]
+    stops = np.linspace(-scale, scale, len(RDBU))
+    channels = [np.interp(values, stops, channel) for channel in RDBU.T]
     return np.stack(channels, axis=-1).round().astype("uint8")
 
 

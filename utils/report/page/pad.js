@@ -79,7 +79,7 @@
     context.putImageData(image, 0, 0);
   }
 
-  // --- what it reads, and why ----------------------------------------------------------
+  // --- the prediction, and why ----------------------------------------------------------
 
   const list = document.getElementById("classes");
   list.style.setProperty("--rows", Math.ceil(model.n_out / 2));

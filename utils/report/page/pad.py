@@ -32,13 +32,13 @@ def _reason_against(evaluation):
         )
     if n_out > MOST_CLASSES:
         return f"{n_out:,} classes do not fit beside it."
-    images = evaluation.images
-    lowest, highest = images.min(), images.max()
-    if images.dtype != np.uint8 and (lowest < 0 or highest > 1):
-        return (
-            "a drawing's pixels lie between 0 and 1, and those of this model's images "
-            f"between {lowest:.3g} and {highest:.3g}."
-        )
+    if evaluation.images.dtype != np.uint8:
+        lowest, highest = evaluation.images.min(), evaluation.images.max()
+        if lowest < 0 or highest > 1:
+            return (
+                "a drawing's pixels lie between 0 and 1, and those of this model's "
+                f"images between {lowest:.3g} and {highest:.3g}."
+            )
     return None
 
 

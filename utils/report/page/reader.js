@@ -1,5 +1,5 @@
 "use strict";
-/* What reads a drawing: ink becomes 28x28 pixels, and these become probabilities.
+/* The model in the page: ink becomes 28x28 pixels, and these become probabilities.
    `preprocess` does what utils/digit_image/fitting.py does, step by step. */
 window.pad = (() => {
   const SIDE = 28, BOX = 20, FAINT = 1 / 16, ROUNDING = 1e-6;
