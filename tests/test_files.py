@@ -4,7 +4,6 @@ import errno
 import os
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -177,20 +176,3 @@ def test_file_larger_than_may_be(old):
     last = run.stderr.splitlines()[-1]
     assert "File too large" in last and "raise the limit of file sizes" in last
     assert_untouched(old)
-
-
-def test_two_writers_never_mix(tmp_path):
-    path = tmp_path / "file"
-    contents = [bytes([n]) * 100_000 for n in (1, 2)]
-    write_atomic(path, contents[0])
-
-    def write(content):
-        for _ in range(40):
-            write_atomic(path, content)
-
-    threads = [threading.Thread(target=write, args=[content]) for content in contents]
-    for thread in threads:
-        thread.start()
-    while any(thread.is_alive() for thread in threads):
-        assert path.read_bytes() in contents
-    assert list(tmp_path.iterdir()) == [path]
