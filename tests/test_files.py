@@ -1,4 +1,4 @@
-"""Files written whole: what stands under the name, at every moment and failure."""
+"""Files written whole: the content under their name, at every moment and failure."""
 
 import errno
 import os
@@ -116,7 +116,7 @@ def test_interrupt_leaves_the_old_file(old, monkeypatch, moment):
 def test_name_of_a_folder(tmp_path):
     (tmp_path / "folder").mkdir()
     for path in (tmp_path / "folder", tmp_path, "."):
-        with pytest.raises(WriteError, match="which is a folder"):
+        with pytest.raises(WriteError, match="it is a folder"):
             write_atomic(path, b"new")
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
@@ -135,7 +135,7 @@ def test_file_in_the_place_of_a_folder(old):
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs devices")
 @pytest.mark.parametrize("device", ["/dev/full", "/dev/null"])
 def test_device_is_not_replaced(device):
-    with pytest.raises(WriteError, match="which is no regular file"):
+    with pytest.raises(WriteError, match="it is no regular file"):
         write_atomic(device, b"new")
     assert Path(device).is_char_device()
 
