@@ -123,18 +123,29 @@ def read_array(stream, shape, dtype, size):
     if needed > size:
         raise EOFError(f"expected {needed} bytes of elements, found at most {size}")
     elements = np.empty(needed, np.uint8)
-    left = memoryview(elements)
-    while len(left):
-        received = stream.readinto(left[:CHUNK])
-        if not received:
-            raise EOFError(
-                f"expected {needed} bytes of elements, found {needed - len(left)}: "
-                "the file is cut short"
-            )
-        left = left[received:]
+    read_into(stream, elements)
     if dtype.kind == "b":
         # A bool array is undefined behaviour where its bytes are not 0 or 1.
         return (elements != 0).reshape(shape)
     if not dtype.isnative:
         elements.view(dtype).byteswap(inplace=True)
     return elements.view(dtype.type).reshape(shape)
+
+
+def read_into(stream, elements):
+    """Fill an array of uint8 from a stream; `EOFError` if the stream ends before.
+
+    Parameters
+    ----------
+    stream : binary stream with `readinto`
+    elements : numpy.ndarray of uint8, ``(n,)``
+    """
+    left = memoryview(elements)
+    while len(left):
+        received = stream.readinto(left[:CHUNK])
+        if not received:
+            raise EOFError(
+                f"expected {elements.size} bytes of elements, found "
+                f"{elements.size - len(left)}: the file is cut short"
+            )
+        left = left[received:]
