@@ -118,7 +118,7 @@ def check_refused(outcome, case):
     way, _, named = ALL[case]
     assert outcome["refused"], outcome["message"]
     # A refusal for want of memory would not name what is asked for.
-    assert re.search(named, outcome["message"])
+    assert re.search(named, outcome["message"]), outcome["message"]
     assert len(outcome["message"]) < 1000
     assert outcome["seconds"] < SECONDS and not outcome["made"]
     allowed = {"open", "mmap.__new__", "builtins.id"}

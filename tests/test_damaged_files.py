@@ -10,7 +10,8 @@ DAMAGED = 24  # places in each file
 
 
 def places(raw):
-    return sorted({*range(0, len(raw), len(raw) // DAMAGED + 1), len(raw) - 1})
+    step = len(raw) // DAMAGED + 1
+    return sorted({*range(0, len(raw), step), len(raw) // 2, len(raw) - 1})
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -21,8 +22,9 @@ def test_sound(folder, way):
 @pytest.mark.parametrize("way", WAYS)
 def test_cut_short(folder, way):
     raw = WAYS[way].seed
-    for length in places(raw):
-        assert not WAYS[way].try_bytes(folder, raw[:length])
+    read = [n for n in places(raw) if WAYS[way].try_bytes(folder, raw[:n])]
+    # The first of two gzip files, one after the other, is a whole one.
+    assert read == ([len(raw) // 2] if way == "gzip-stream" else [])
 
 
 @pytest.mark.parametrize("way", WAYS)
