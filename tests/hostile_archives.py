@@ -212,51 +212,36 @@ CHECKPOINT = {
 }
 
 
-def text(old, new):
-    """The text of a sound checkpoint with a part replaced."""
-    sound = checkpoint_members()["content.json"].decode()
-    assert sound.count(old) == 1
-    return sound.replace(old, new).encode()
-
-
-# As the text in a checkpoint.
+# As the text in a checkpoint: what is replaced, by what, and what the refusal names.
+_CHANGES = {
+    "other_version": ('"version": 1', '"version": 2', "version 2 instead of 1"),
+    "array_for_format": ('"checkpoint of logistic regression"', '{"array": 0}', ""),
+    "missing_array": ('{"array": 0}', '{"array": 99}', "99.npy"),
+    "array_of_array": ('{"array": 0}', '{"array": {"array": 0}}', ""),
+    "array_for_metadata": ('"digits"', '{"array": 0}', "metadata of other"),
+    "deep_metadata": ('"digits"', "[" * 80 + "]" * 80, "metadata of other"),
+    "digits": ("5000.0", "9" * 9999, "4300"),
+    "large_number": ("5000.0", f"{10**400}", "'patience' is no number of a run"),
+    "negative_number": ("5000.0", "-2", "'patience' is no number of a run"),
+    "number_of_text": ("5000.0", '"5000"', "'patience' is no number of a run"),
+    "truth_for_a_number": ("5000.0", "true", "'patience' is no number of a run"),
+    "nul_in_a_name": ("best_model.pkl", "a\\u0000b", "argument 'model'"),
+    "no_file_name": ("best_model.pkl", "\\ud800", "argument 'model'"),
+    "text_for_a_number": ("0.5,", '"fast",', "argument 'learning_rate'"),
+    "unknown_argument": ('"n_epochs"', '"monitor"', "argument 'monitor'"),
+    "other_parts": ('"trained_by"', '"code"', "other parts"),
+    "short_history": ('"cost": {"array": 2}, ', "", "history of other columns"),
+    "column_of_text": ('"cost": {"array": 2}', '"cost": "x"', "column 'cost'"),
+    "other_type": ('"cost": {"array": 2}', '"cost": {"array": 0}', "column 'cost'"),
+    "other_floatX": ('"float32"', '"int8"', "impossible floatX"),
+}
+_TEXT = checkpoint_members()["content.json"].decode()
 CHECKPOINT_JSON = {
+    name: (_TEXT.replace(old, new).encode(), named or "damaged")
+    for name, (old, new, named) in _CHANGES.items()
+} | {
     "other_format": (b'{"format": "x", "version": 1}', "another format"),
-    "other_version": (text('"version": 1', '"version": 2'), "version 2 instead of 1"),
-    "array_for_format": (
-        text('"checkpoint of logistic regression"', '{"array": 0}'),
-        "damaged",
-    ),
-    "missing_array": (text('{"array": 0}', '{"array": 99}'), "99.npy"),
-    "array_of_array": (text('{"array": 0}', '{"array": {"array": 0}}'), "damaged"),
-    "array_for_metadata": (text('"digits"', '{"array": 0}'), "metadata of other"),
     "deep": (b"[" * 2**19, "damaged"),
-    "deep_metadata": (text('"digits"', "[" * 80 + "]" * 80), "metadata of other"),
-    "digits": (text('"epoch": 2, "patience"', f'"epoch": {"9" * 9999}, "p"'), "4300"),
-    "large_number": (
-        text('"epoch": 2, "patience"', f'"epoch": {10**400}, "p"'),
-        "'epoch' is no number of a run",
-    ),
-    "negative_number": (
-        text('"epoch": 2, "patience"', '"epoch": -2, "p"'),
-        "'epoch' is no number of a run",
-    ),
-    "number_of_text": (
-        text('"patience": 5000.0', '"patience": "5000"'),
-        "'patience' is no number of a run",
-    ),
-    "nul_in_a_name": (text("best_model.pkl", "a\\u0000b"), "argument 'model'"),
-    "no_file_name": (text("best_model.pkl", "\\ud800"), "argument 'model'"),
-    "text_for_a_number": (
-        text('"learning_rate": 0.5', '"learning_rate": "fast"'),
-        "argument 'learning_rate'",
-    ),
-    "unknown_argument": (text('"n_epochs"', '"monitor"'), "argument 'monitor'"),
-    "other_parts": (text('"trained_by"', '"code"'), "other parts"),
-    "short_history": (text('"cost": {"array": 2}, ', ""), "history of other columns"),
-    "column_of_text": (text('"cost": {"array": 2}', '"cost": "x"'), "column 'cost'"),
-    "other_type": (text('"cost": {"array": 2}', '"cost": {"array": 0}'), "'cost'"),
-    "other_floatX": (text('"float32"', '"int8"'), "impossible floatX"),
     "list": (b"[]", "no content"),
     "code": (b"__import__('os').system('true')", "damaged"),
     "not_utf8": (b'{"format": "\xff"}', "damaged"),

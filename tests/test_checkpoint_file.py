@@ -120,20 +120,3 @@ def assert_flips_are_found(path, step):
 
 def test_flipped_bits_are_found(path):
     assert_flips_are_found(path, 17)
-
-
-@pytest.mark.parametrize(
-    "part, value, named",
-    [
-        ("history", {}, "history"),
-        ("params", [np.zeros((3, 3))], "parameters"),
-        ("params", ["W"], "parameters"),
-        ("best_model", {}, "best model"),
-        ("fingerprint", 7, "fingerprint"),
-        ("evaluations", None, "evaluations"),
-        ("state", {"epoch": True}, "epoch"),
-    ],
-)
-def test_parts_of_other_types_are_refused(path, part, value, named):
-    with pytest.raises(CheckpointError, match=f"run.ckpt: .*{named}"):
-        kept(path, checkpoint_content() | {part: value})
