@@ -12,6 +12,7 @@ input says which way of its group it is read. Needs atheris: pip install '.[fuzz
 
 import argparse
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -44,6 +45,9 @@ WORDS = (
     "'shape': (0, 6)",
     "'descr': '>f8'",
     "train.npy",
+    "content.json",
+    "best_model",
+    '{"array": 0}',
 )
 
 
@@ -129,7 +133,7 @@ def _work(options):
     for seed in seeds:
         (corpus / hashlib.sha256(seed).hexdigest()).write_bytes(seed)
     words = folder / "words"
-    words.write_text("".join(f'"{word}"\n' for word in WORDS))
+    words.write_text("".join(f"{json.dumps(word)}\n" for word in WORDS))
     atheris.Setup(
         [
             sys.argv[0],
@@ -158,6 +162,9 @@ def _seeds(name):
         "idx": hostile_archives.IDX,
         "gzip": hostile_archives.GZIP | HOSTILE,
         "npz": hostile_archives.NPZ | hostile_archives.NPY,
+        "checkpoint": hostile_archives.CHECKPOINT
+        | hostile_archives.CHECKPOINT_JSON
+        | hostile_archives.NPY,
     }.get(name, HOSTILE)
     for index, reader in enumerate(READERS[name].values()):
         yield bytes([index]) + reader.seed

@@ -1,12 +1,22 @@
-"""IDX files, .npy arrays and gzip files that claim what is not there, or bomb."""
+"""Files of all formats but pickle that claim what is not there, or bomb."""
 
 import gzip
+import pickle
 import struct
 import zipfile
 import zlib
 
 import numpy as np
-from small_files import ARRAYS, X, idx_bytes, npy_bytes, npz_bytes, zip_bytes
+from small_files import (
+    ARRAYS,
+    X,
+    checkpoint_bytes,
+    checkpoint_members,
+    idx_bytes,
+    npy_bytes,
+    npz_bytes,
+    zip_bytes,
+)
 
 
 def npy(header, elements=b""):
@@ -57,26 +67,32 @@ IDX_GZIP = {
         "expected 822083584 bytes",
     ),
 }
-# As the .npy of the training images in an .npz.
+# As the .npy of the training images in an .npz, or of an array in a checkpoint.
 NPY = {
     "claims_10_to_12_images": (npy_header((10**12, 28, 28)), "784000000000000 bytes"),
     "claims_too_many_digits": (npy_header((10**40, 28)), "header of an array of bool"),
-    "claims_nothing_of_huge": (npy_header((0, 2**60, 2**60)), "x_train|read"),
+    "claims_nothing_of_huge": (npy_header((0, 2**60, 2**60)), "npy|read"),
     "objects": (npy_header((3,), "|O"), "header of an array of bool"),
     "object_array": (npy_bytes(np.array([None, {}], object)), "header of an array of"),
     "records": (
         npy(b"{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (3,)}"),
         "header of an array of bool",
     ),
-    "code_in_header": (npy(b"__import__('os').system('true')"), "__import__"),
+    "code_in_header": (
+        npy(b"__import__('os').system('true')"),
+        "malformed node|__import__",
+    ),
     "long_header": (npy(b"{" + b"1" * 60_000), "header of an array of bool"),
     "many_digits": (
         npy(b"{'descr': '|u1', 'fortran_order': False, 'shape': (" + b"1" * 4000),
         "header of an array of bool",
     ),
-    "no_array": (b"hello", "expected a .npy array"),
-    "empty": (b"", "expected a .npy array"),
-    "magic_only": (b"\x93NUMPY\1\0", "cut short"),
+    "nested": (npy(b"(" * 3000), "header of an array of bool"),
+    "negative": (npy_header((-1, 2)), "header of an array of bool"),
+    "huge_header": (b"\x93NUMPY\2\0" + b"\xff" * 4, "header of an array of bool"),
+    "no_array": (b"hello", "magic string|expected a .npy array"),
+    "empty": (b"", "magic string|expected a .npy array"),
+    "magic_only": (b"\x93NUMPY\1\0", "header length|cut short"),
     "too_short": (npy_header((6, 2)) + bytes(11), "expected 12 bytes"),
     "too_long": (npy_header((6, 2)) + bytes(13), "more bytes"),
 }
@@ -139,4 +155,95 @@ GZIP = {
     "no_checksum": (gzip.compress(b"N.")[:-8] + bytes(8), "incorrect data check"),
     "tail": (gzip.compress(b"N.") + b"tail", "incorrect header|more bytes"),
     "page": (gzip.compress(b"<html></html>"), "web page"),
+}
+
+
+def overlapping():
+    """A checkpoint of which many members are the same bytes of the file."""
+    raw = checkpoint_bytes({"large.npy": npy_bytes(np.zeros(2**16))})
+    directory, end = raw.index(b"PK\1\2"), raw.index(b"PK\5\6")
+    last = raw[raw.rindex(b"PK\1\2") : end]
+    copies = b"".join(last.replace(b"large", b"l%04d" % n) for n in range(10_000))
+    count = len(checkpoint_members()) + 1 + 10_000
+    sizes = (0, 0, count, count, end - directory + len(copies), directory, 0)
+    return raw[:end] + copies + b"PK\5\6" + struct.pack("<4H2IH", *sizes)
+
+
+def false_member_size():
+    """A checkpoint whose directory claims 4 GB of its first member."""
+    raw = bytearray(checkpoint_bytes())
+    struct.pack_into("<2I", raw, raw.index(b"PK\1\2") + 20, *[2**32 - 2] * 2)
+    return bytes(raw)
+
+
+def encrypted():
+    raw = bytearray(checkpoint_bytes())
+    raw[raw.index(b"PK\1\2") + 8] |= 1
+    return bytes(raw)
+
+
+# As a checkpoint's file.
+CHECKPOINT = {
+    "overlapping": (overlapping(), "members of [0-9]+ bytes in a file of"),
+    "false_size": (
+        false_member_size(),
+        "members of [0-9]+ bytes in a file of",
+    ),
+    "deflated": (checkpoint_bytes((), zipfile.ZIP_DEFLATED), "compressed or encrypt"),
+    "bomb": (
+        zip_bytes({"content.json": bytes(2**28)}, zipfile.ZIP_DEFLATED),
+        "compressed or encrypted",
+    ),
+    "bzip2": (checkpoint_bytes({}, zipfile.ZIP_BZIP2), "compressed or encrypted"),
+    "encrypted": (encrypted(), "compressed or encrypted"),
+    "no_content": (zip_bytes({"0.npy": npy_bytes(X)}), "no member content.json"),
+    "parent_folder": (
+        zip_bytes({"../content.json": b"{}"}),
+        "no member content.json",
+    ),
+    "long_text": (
+        checkpoint_bytes({"content.json": b" " * 2**20 + b"{}"}),
+        "1048578 bytes in content.json",
+    ),
+    "other_array": (checkpoint_bytes({"x.npy": b"PK"}), "x.npy: "),
+    "no_zip": (b"PK\3\4" + bytes(50), "zip file"),
+    "empty": (b"", "zip file"),
+    "pickle": (pickle.dumps(checkpoint_members()), "zip file"),
+}
+
+
+# As the text in a checkpoint: what is replaced, by what, and what the refusal names.
+_CHANGES = {
+    "other_version": ('"version": 1', '"version": 2', "version 2 instead of 1"),
+    "array_for_format": ('"checkpoint of logistic regression"', '{"array": 0}', ""),
+    "missing_array": ('{"array": 0}', '{"array": 99}', "99.npy"),
+    "array_of_array": ('{"array": 0}', '{"array": {"array": 0}}', ""),
+    "array_for_metadata": ('"digits"', '{"array": 0}', "metadata of other"),
+    "deep_metadata": ('"digits"', "[" * 80 + "]" * 80, "metadata of other"),
+    "digits": ("5000.0", "9" * 9999, "4300"),
+    "large_number": ("5000.0", f"{10**400}", "'patience' is no number of a run"),
+    "negative_number": ("5000.0", "-2", "'patience' is no number of a run"),
+    "number_of_text": ("5000.0", '"5000"', "'patience' is no number of a run"),
+    "truth_for_a_number": ("5000.0", "true", "'patience' is no number of a run"),
+    "nul_in_a_name": ("best_model.pkl", "a\\u0000b", "argument 'model'"),
+    "no_file_name": ("best_model.pkl", "\\ud800", "argument 'model'"),
+    "text_for_a_number": ("0.5,", '"fast",', "argument 'learning_rate'"),
+    "unknown_argument": ('"n_epochs"', '"monitor"', "argument 'monitor'"),
+    "other_parts": ('"trained_by"', '"code"', "other parts"),
+    "short_history": ('"cost": {"array": 2}, ', "", "history of other columns"),
+    "column_of_text": ('"cost": {"array": 2}', '"cost": "x"', "column 'cost'"),
+    "other_type": ('"cost": {"array": 2}', '"cost": {"array": 0}', "column 'cost'"),
+    "other_floatX": ('"float32"', '"int8"', "impossible floatX"),
+}
+_TEXT = checkpoint_members()["content.json"].decode()
+CHECKPOINT_JSON = {
+    name: (_TEXT.replace(old, new).encode(), named or "damaged")
+    for name, (old, new, named) in _CHANGES.items()
+} | {
+    "other_format": (b'{"format": "x", "version": 1}', "another format"),
+    "deep": (b"[" * 2**19, "damaged"),
+    "list": (b"[]", "no content"),
+    "code": (b"__import__('os').system('true')", "damaged"),
+    "not_utf8": (b'{"format": "\xff"}', "damaged"),
+    "empty": (b"", "damaged"),
 }

@@ -177,7 +177,7 @@ DATA = {
     "build_on_array": (pickle.dumps(np.ones(2), 2)[:-1] + b"}b.", "ndarray"),
     "call_of_string": (b"\x80\x02U\x01x)R.", "'str' object is not callable"),
     "call_of_number": (b"\x80\x02K\x01)R.", "'int' object is not callable"),
-    "new_array": (b"\x80\x02cnumpy\nndarray\n)\x81.", "new object of a object"),
+    "new_array": (b"\x80\x02cnumpy\nndarray\n)\x81.", "new object of another class"),
     "new_object_with_keywords": (b"\x80\x04N)}\x92.", "opcode NEWOBJ_EX"),
     "lone_function": (b"\x80\x02cnumpy\nndarray\n.", "plain data"),
     "unfinished_array": (b"\x80\x02" + ARRAY + b".", "unfinished"),

@@ -5,7 +5,6 @@ a checksum protects, are sound. So what is damaged is what the reader sees.
 """
 
 import gzip
-import pickle
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from small_files import (
     Y,
     checkpoint_bytes,
     checkpoint_content,
+    checkpoint_members,
     idx_bytes,
     model_bytes,
     npy_bytes,
@@ -27,8 +27,9 @@ from small_files import (
 )
 
 from logistic_sgd import LogisticRegression
-from utils.datasets import DatasetError, reading, streams
+from utils.datasets import DatasetError, streams
 from utils.datasets import load as load_dataset
+from utils.datasets.reading import reading
 from utils.training import checkpoint_file, model_file
 from utils.training.checkpoint_file import CheckpointError
 from utils.training.model_file import ModelFileError
@@ -95,7 +96,7 @@ def write_idx(folder, raw, index=0, suffix=""):
 
 def inflate(path):
     """All that `open_stream` gives, its failures made errors as the readers do it."""
-    with reading.reading(path):
+    with reading(path):
         stream, size = streams.open_stream(path)
         with stream:
             return stream.read(size + 1)
@@ -166,8 +167,11 @@ def _checkpoint(wrap=bytes):
     return written("run.ckpt", wrap), read, CheckpointError, check_checkpoint
 
 
-_CONTENT = pickle.dumps(checkpoint_content(), protocol=4)
-# What is behind gzip, zip's CRC-32 or a SHA-256 is damaged before it is wrapped, too.
+def _in_checkpoint(member):
+    return lambda raw: checkpoint_bytes({member: raw})
+
+
+# What is behind gzip's or zip's CRC-32 is damaged before it is wrapped, too.
 READERS = {
     "idx": {
         "images": Reader(idx_bytes(X), write_idx, check=check_idx),
@@ -203,8 +207,14 @@ READERS = {
     },
     "model": {"whole": Reader(model_bytes(), *_model())},
     "checkpoint": {
-        "whole": Reader(checkpoint_bytes(_CONTENT), *_checkpoint()),
-        "content": Reader(_CONTENT, *_checkpoint(checkpoint_bytes)),
+        "whole": Reader(checkpoint_bytes(), *_checkpoint()),
+        "json": Reader(
+            checkpoint_members()["content.json"],
+            *_checkpoint(_in_checkpoint("content.json")),
+        ),
+        "array": Reader(
+            checkpoint_members()["0.npy"], *_checkpoint(_in_checkpoint("0.npy"))
+        ),
     },
 }
 # By the name of the group and of the way.

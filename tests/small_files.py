@@ -1,7 +1,7 @@
 """Small sound files of each format, and how bytes are wrapped in them."""
 
-import hashlib
 import io
+import json
 import pickle
 import struct
 import zipfile
@@ -85,6 +85,12 @@ def model_bytes():
     return model_file.dumps(model.__getstate__())
 
 
+def saved_bytes(state):
+    """The pickle of a model, of any state."""
+    raw = pickle.dumps(state, 2)
+    return b"\x80\x02clogistic_sgd\nLogisticRegression\n)\x81" + raw[2:-1] + b"b."
+
+
 def checkpoint_content():
     history = dict.fromkeys(checkpoint_file.HISTORY, np.array([0.5, 0.25]))
     return {
@@ -101,12 +107,37 @@ def checkpoint_content():
     }
 
 
-def checkpoint_bytes(content):
-    """A checkpoint file whose content is any bytes, with their SHA-256."""
-    file = {
-        "format": "checkpoint of logistic regression",
-        "version": 1,
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "content": content,
-    }
-    return pickle.dumps(file, protocol=4)
+def checkpoint_tree():
+    """A checkpoint's content with what says that it is one."""
+    head = {"format": "checkpoint of logistic regression", "version": 1}
+    return head | checkpoint_content()
+
+
+def checkpoint_members(tree=None):
+    """The members of a checkpoint, as its format is described: ``{name: bytes}``.
+
+    Parameters
+    ----------
+    tree : optional
+        Default: `checkpoint_tree`.
+    """
+    arrays = []
+
+    def without_arrays(value):
+        if isinstance(value, np.ndarray):
+            arrays.append(npy_bytes(value))
+            return {"array": len(arrays) - 1}
+        if isinstance(value, (list, tuple)):
+            return [without_arrays(inner) for inner in value]
+        if isinstance(value, dict):
+            return {name: without_arrays(inner) for name, inner in value.items()}
+        return str(value) if isinstance(value, bytes) else value
+
+    text = json.dumps(without_arrays(checkpoint_tree() if tree is None else tree))
+    members = {f"{index}.npy": raw for index, raw in enumerate(arrays)}
+    return {"content.json": text.encode()} | members
+
+
+def checkpoint_bytes(changed=(), method=zipfile.ZIP_STORED):
+    """A checkpoint, of which some members are other bytes."""
+    return zip_bytes(checkpoint_members() | dict(changed), method)

@@ -1,4 +1,4 @@
-"""Files written beside the training: the newest content, and what failed."""
+"""Files written while training goes on: their newest content, and failures."""
 
 import threading
 
@@ -9,7 +9,7 @@ from utils.files.writer import Writer
 
 
 @pytest.fixture
-def notices():
+def lines():
     return []
 
 
@@ -27,19 +27,19 @@ def held(monkeypatch):
     return event
 
 
-def test_files_are_there_after_wait(tmp_path, notices):
-    subject = Writer(notices.append)
+def test_files_are_there_after_wait(tmp_path, lines):
+    subject = Writer(lines.append)
     for number in range(50):
         subject.write(tmp_path / "a", b"%d" % number)
         subject.write(tmp_path / "b", b"b")
     subject.wait()
     assert (tmp_path / "a").read_bytes() == b"49"
     assert (tmp_path / "b").read_bytes() == b"b"
-    assert notices == []
+    assert lines == []
 
 
-def test_only_the_newest_content_is_written(held, notices):
-    subject = Writer(notices.append)
+def test_only_the_newest_content_is_written(held, lines):
+    subject = Writer(lines.append)
     subject.write("a", b"0")
     while subject._waiting:  # until the thread has taken it
         pass
@@ -51,14 +51,14 @@ def test_only_the_newest_content_is_written(held, notices):
     assert held.written == [("a", b"0"), ("a", b"9"), ("b", b"9")]
 
 
-def test_failure_is_told_once_and_forgotten_once_it_succeeds(tmp_path, notices):
+def test_failure_is_told_once_and_forgotten_once_it_succeeds(tmp_path, lines):
     folder = tmp_path / "folder"
-    subject = Writer(notices.append)
+    subject = Writer(lines.append)
     for _ in range(3):
         subject.write(folder / "file", b"new")
         subject.wait()
-    (notice,) = notices
-    assert "cannot be written" in notice and notice.endswith("Training goes on.")
+    (line,) = lines
+    assert "cannot be written" in line and line.endswith("Training goes on.")
     assert list(subject.failed) == [folder / "file"]
     assert isinstance(subject.failed[folder / "file"], WriteError)
     folder.mkdir()
@@ -68,7 +68,7 @@ def test_failure_is_told_once_and_forgotten_once_it_succeeds(tmp_path, notices):
     assert (folder / "file").read_bytes() == b"new"
 
 
-def test_notice_that_fails_loses_no_failure(tmp_path):
+def test_log_that_fails_loses_no_failure(tmp_path):
     def closed(line):
         raise BrokenPipeError
 

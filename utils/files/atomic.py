@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Write a file whole or not at all."""
 
 import contextlib
 import errno
@@ -26,10 +26,11 @@ _OTHER_ADVICE = "name a file in a folder where you may write"
 
 
 def write_atomic(path, data):
-    """Write bytes to a file by way of a temporary one in the same folder.
+    """Write bytes to a temporary file, and give it the name of the file then.
 
-    When it returns, the file has reached the disk, under its name: a loss of power
-    leaves the old file or the new one. A symbolic link is followed.
+    The temporary file is in the same folder. On return the data are on the disk, under
+    their name: a loss of power leaves the old file or the new one. A symbolic link is
+    followed.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ def write_atomic(path, data):
 
 
 def check_writable(path):
-    """Raise the `WriteError` that `write_atomic` would at once; changes no file.
+    """Raise the `WriteError` that `write_atomic` would raise; no file is changed.
 
     Parameters
     ----------
@@ -59,7 +60,7 @@ def check_writable(path):
 
 
 def make_folder(path):
-    """Make a folder, and those above it, unless it is there.
+    """Make a folder, and those above it, if it is missing.
 
     Parameters
     ----------
@@ -68,7 +69,7 @@ def make_folder(path):
     Raises
     ------
     WriteError
-        Also where it is there and no file can be written in it.
+        If it cannot be made, or no file can be written in it.
     """
     advice = "name a folder where you may write"
     with _explained(path, "made", advice):
@@ -79,7 +80,7 @@ def make_folder(path):
 
 @contextlib.contextmanager
 def _explained(path, verb="written", advice=None):
-    """Have an `OSError` of the block name the path, the reason and what to do."""
+    """Turn an `OSError` into a `WriteError` that says the path, why, and what to do."""
     try:
         yield
     except OSError as error:
@@ -91,11 +92,11 @@ def _explained(path, verb="written", advice=None):
 
 
 def _check_regular(path):
-    """Raise unless a file of this name may be written or replaced."""
+    """Refuse to replace anything but a file."""
     if path.exists() and not path.is_file():
-        # Renamed over a device, as /dev/null is one, the file would take its place.
-        kind = "is a folder" if path.is_dir() else "is no regular file"
-        raise OSError(errno.EINVAL, f"expected the name of a file, which {kind}")
+        # A file renamed over a device, such as /dev/null, would take its place.
+        kind = "a folder" if path.is_dir() else "no regular file"
+        raise OSError(errno.EINVAL, f"it is {kind}")
 
 
 def _try_temporary(path):
@@ -109,7 +110,7 @@ def _write(path, data):
     _check_regular(path)
     _sweep(path)
     temporary, handle = _create(path)
-    # Held until the file has its name; but Windows can rename no open file.
+    # Kept open, and so locked, until the file has its name.
     lock = os.dup(handle) if fcntl else None
     try:
         with os.fdopen(handle, "wb") as file:
@@ -127,10 +128,11 @@ def _write(path, data):
 
 
 def _create(path):
-    """A new temporary file beside `path`, locked for as long as its writer lives.
+    """Create a temporary file beside `path`, locked for as long as its writer lives.
 
-    The lock is the kernel's, which drops it when a process ends, however it ends:
-    unlike an age or a process's number, it cannot mistake a living writer for a dead.
+    The kernel drops the lock when the process ends, however it ends. Unlike the age of
+    a file or the number of a process, a lock never mistakes a living writer for a dead
+    one.
     """
     while True:
         temporary = path.with_name(f".{path.name[:64]}.{secrets.token_hex(4)}")
@@ -143,7 +145,7 @@ def _create(path):
 
 
 def _lock(handle, flags=0):
-    """Lock an open file, where its file system can; whether that was done."""
+    """Lock an open file; False if its file system cannot, or another has locked it."""
     if fcntl is None:
         return False
     try:
@@ -158,7 +160,7 @@ def _sweep(path):
     if fcntl is None:
         return
     pattern = re.compile(re.escape(f".{path.name[:64]}.") + "[0-9a-f]{8}")
-    # No failure here may be one of the write: a file can be another user's, or gone.
+    # Failures here do not matter: a file can be another user's, or already gone.
     with contextlib.suppress(OSError):
         for name in filter(pattern.fullmatch, os.listdir(path.parent)):
             with contextlib.suppress(OSError):
@@ -176,10 +178,10 @@ def _remove_unlocked(path):
 
 
 def _sync_folder(folder):
-    """Have the new name reach the disk too."""
+    """Make the new name reach the disk, too."""
     if os.name != "posix":
         return
-    # The file itself is whole and in place; some file systems refuse to sync a folder.
+    # The file itself is in place; some file systems refuse to sync a folder.
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -124,39 +124,28 @@ def read_array(stream, shape, dtype, size):
         raise EOFError(f"expected {needed} bytes of elements, found at most {size}")
     elements = np.empty(needed, np.uint8)
     read_into(stream, elements)
-    return from_bytes(elements, dtype).reshape(shape)
+    if dtype.kind == "b":
+        # A bool array is undefined behaviour where its bytes are not 0 or 1.
+        return (elements != 0).reshape(shape)
+    if not dtype.isnative:
+        elements.view(dtype).byteswap(inplace=True)
+    return elements.view(dtype.type).reshape(shape)
 
 
 def read_into(stream, elements):
-    """Fill an array of uint8 from a stream; `EOFError` if that ends before."""
-    view = memoryview(elements)
-    while len(view):
-        received = stream.readinto(view[:CHUNK])
-        if not received:
-            raise EOFError(
-                f"expected {elements.size} bytes of elements, found "
-                f"{elements.size - len(view)}: the file is cut short"
-            )
-        view = view[received:]
-
-
-def from_bytes(elements, dtype):
-    """View an array of uint8 as elements of a dtype, brought to native byte order.
+    """Fill an array of uint8 from a stream; `EOFError` if the stream ends before.
 
     Parameters
     ----------
-    elements : numpy.ndarray of uint8, ``(n_bytes,)``
-        It may be changed in place.
-    dtype : numpy.dtype
-        Of bool, integers or floats.
-
-    Returns
-    -------
-    numpy.ndarray, one-dimensional
+    stream : binary stream with `readinto`
+    elements : numpy.ndarray of uint8, ``(n,)``
     """
-    if dtype.kind == "b":
-        # A bool array is undefined behaviour where its bytes are not 0 or 1.
-        return elements != 0
-    if not dtype.isnative:
-        elements = elements.view(dtype).byteswap(inplace=True).view(np.uint8)
-    return elements.view(dtype.type)
+    left = memoryview(elements)
+    while len(left):
+        received = stream.readinto(left[:CHUNK])
+        if not received:
+            raise EOFError(
+                f"expected {elements.size} bytes of elements, found "
+                f"{elements.size - len(left)}: the file is cut short"
+            )
+        left = left[received:]

@@ -1,4 +1,4 @@
-"""Files that are written while training goes on."""
+"""Write files while training goes on."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -6,16 +6,16 @@ from utils.files import write_atomic
 
 
 class Writer:
-    """Writes files whole, one at a time, in a thread of its own.
+    """A thread that writes files atomically, one at a time.
 
-    To have a file reach the disk takes some 10 ms, in which the processor is free: as
-    long as an epoch of MNIST. Where a file is to be written again before its turn has
-    come, only the newest content is.
+    Until a file has reached the disk some 10 ms pass, as long as an epoch of MNIST, in
+    which the processor is free. If a file is to be written again before its turn has
+    come, only its newest content is written.
 
     Parameters
     ----------
-    notify : callable
-        Called with a line of text when a file fails that did not before.
+    log : callable
+        Called with a line of text when a file fails whose last attempt did not.
 
     Attributes
     ----------
@@ -23,19 +23,19 @@ class Writer:
         The error of each path whose last attempt failed.
     """
 
-    def __init__(self, notify):
+    def __init__(self, log):
         self.failed = {}
-        self._notify = notify
+        self._log = log
         self._waiting = {}
         self._thread = ThreadPoolExecutor(max_workers=1)
 
     def write(self, path, data):
-        """Have the bytes `data` written to `path`; returns at once."""
+        """Queue the bytes `data` for the file `path`, and return at once."""
         self._waiting[path] = data
         self._thread.submit(self._write, path)
 
     def wait(self):
-        """Return when all that was asked for has been tried."""
+        """Wait until each file in the queue has been written, or has failed."""
         self._thread.submit(int).result()
 
     def _write(self, path):
@@ -45,9 +45,9 @@ class Writer:
         try:
             write_atomic(path, data)
         except OSError as error:
-            known = path in self.failed
+            is_new = path not in self.failed
             self.failed[path] = error
-            if not known:
-                self._notify(f"{error} Training goes on.")
+            if is_new:
+                self._log(f"{error} Training goes on.")
         else:
             self.failed.pop(path, None)

@@ -1,8 +1,8 @@
-"""A checkpoint's file: one zip of plain data and arrays, read without running code.
+"""A checkpoint's file: one zip of JSON and arrays, read without running code.
 
-Its member ``content.json`` holds the parts that `PARTS` names, in which each array is
-``{"array": n}`` and stands in the member ``n.npy``. Nothing is compressed, so that the
-file's size bounds what it can claim; zip's CRC-32 tells a damaged member.
+Its member ``content.json`` holds the parts that `PARTS` names. Each array in them is
+``{"array": n}`` there, and is the member ``n.npy``. Nothing is compressed, so that the
+size of the file bounds what it can claim; zip's CRC-32 finds damage.
 """
 
 import io
@@ -48,7 +48,7 @@ HISTORY = ("epoch", "iter", "cost", "validation_loss", "test_score", "seconds")
 
 
 def dumps(content):
-    """The bytes of a checkpoint; the same content always gives the same.
+    """Return the bytes of a checkpoint; equal contents give equal bytes.
 
     Parameters
     ----------
@@ -92,8 +92,7 @@ def read(path):
     -------
     dict
         The parts that `PARTS` names, of the types there, and each number and array of
-        the type that training uses. Whether shapes and names fit a run is checked when
-        they are put into one.
+        the type that training uses. Shapes and names are not compared with a run.
 
     Raises
     ------
@@ -124,7 +123,7 @@ def read(path):
 
 
 def _read_members(archive, size):
-    """The content of an archive in a file of so many bytes, arrays in their places."""
+    """Return the content of an archive that is in a file of `size` bytes."""
     members = {info.filename: info for info in archive.infolist()}
     for info in members.values():
         plain = info.compress_type == zipfile.ZIP_STORED and not info.flag_bits & 1
@@ -168,7 +167,7 @@ def _check(content):
             f"an argument {name[:40]!a} out of place",
         )
     for name, value in content["state"].items():
-        # What is counted starts at -1, and stays where a float counts too.
+        # Counts start at -1, and stay where a float is exact.
         sound = type(value) is float or (type(value) is int and -1 <= value < 2**53)
         _expect(sound, f"a state whose {name[:40]!a} is no number of a run")
 
@@ -196,7 +195,7 @@ def _check(content):
 
 
 def _can_be_a_name(value):
-    """Whether a value, where it is a string, may be that of a file."""
+    """Return False for a string that cannot be the name of a file."""
     try:
         return type(value) is not str or b"\0" not in os.fsencode(value)
     except UnicodeEncodeError:

@@ -17,13 +17,13 @@ import pytensor
 from utils.errors import ModelFileError
 from utils.files import array_pickle, open_regular, write_atomic
 
-# What the file calls the class, whichever script defined it: one that was pasted into a
-# console has it as __main__.LogisticRegression, which no other process could load.
+# The name of the class in the file, whichever script defined it: in a console the class
+# is __main__.LogisticRegression, which no other process could load.
 CLASS = ("logistic_sgd", "LogisticRegression")
 
 
 class _SavedModel:
-    """The model's class while a file is written or read; takes its attributes."""
+    """A stand-in for the model's class while a file is written or read."""
 
 
 class _Pickler(pickle._Pickler):
@@ -50,7 +50,7 @@ def describe(W, metadata):
     Returns
     -------
     dict
-        With the shape, the floatX and the versions besides.
+        `metadata` with the shape, the floatX and the versions added.
     """
     return {
         "n_in": W.shape[0],
@@ -97,19 +97,19 @@ def save(classifier, path, metadata):
     Raises
     ------
     utils.files.WriteError
-        Where the file cannot be written; an existing file is then left as it was.
+        If the file cannot be written; an existing file is then left as it was.
     """
     classifier.metadata = describe(classifier.W.get_value(borrow=True), metadata)
     write_atomic(path, dumps(classifier.__getstate__()))
 
 
 def check_replaceable(path):
-    """Refuse to replace a file that is no model.
+    """Refuse to replace a file that is not a model.
 
     Parameters
     ----------
     path : str or os.PathLike
-        Where the model of a checkpoint belongs, which somebody else may have written.
+        Where the model of a checkpoint belongs; a stranger may have chosen it.
 
     Raises
     ------
@@ -186,7 +186,7 @@ def load(path, cls):
 
 
 def _checked_state(path, saved):
-    """The state of the model in a file; `ModelFileError` where it holds none."""
+    """Return the state of the model in a file; `ModelFileError` if it holds none."""
 
     def refuse(found):
         raise ModelFileError(
@@ -212,7 +212,7 @@ def _checked_state(path, saved):
 
 
 def is_plain(value, depth=64):
-    """Whether comparing and printing what is inside `value` can do no harm."""
+    """Return True if `value` holds no arrays and is not deep: it can be compared."""
     if isinstance(value, dict):
         value = value.values()
     elif not isinstance(value, (list, tuple)):

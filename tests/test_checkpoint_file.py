@@ -1,0 +1,122 @@
+"""A checkpoint's file: what it keeps exactly, and what becomes of damage."""
+
+import math
+import zipfile
+
+import numpy as np
+import pytest
+from small_files import checkpoint_bytes, checkpoint_content, checkpoint_members
+
+from utils.training import checkpoint_file
+from utils.training.checkpoint_file import CheckpointError
+
+
+def kept(path, content):
+    """What is read of a checkpoint of that content."""
+    path.write_bytes(checkpoint_file.dumps(content))
+    return checkpoint_file.read(path)
+
+
+@pytest.fixture
+def path(folder):
+    return folder / "run.ckpt"
+
+
+def test_content_is_kept(path):
+    expected = checkpoint_content()
+    found = kept(path, expected)
+    np.testing.assert_equal(found, expected)
+    for part in ("history", "best_model"):
+        assert list(found[part]) == list(expected[part])
+        for name, value in expected[part].items():
+            assert getattr(found[part][name], "dtype", None) == getattr(
+                value, "dtype", None
+            )
+
+
+def test_file_is_a_zip_of_json_and_npy(path):
+    path.write_bytes(checkpoint_file.dumps(checkpoint_content()))
+    with zipfile.ZipFile(path) as archive:
+        found = {name: archive.read(name) for name in archive.namelist()}
+        assert {info.compress_type for info in archive.infolist()} == {0}
+    assert found == checkpoint_members()
+    np.testing.assert_array_equal(np.load(path)["0"], [1, 2])
+
+
+def test_numbers_are_kept_exactly(path):
+    rng = np.random.default_rng(1)
+    numbers = rng.uniform(size=100) * 10.0 ** rng.integers(-300, 300, size=100)
+    state = {f"n{i}": number for i, number in enumerate(numbers.tolist())}
+    state |= {"inf": math.inf, "nan": math.nan, "zero": -0.0, "least": 5e-324}
+    state |= {"scalar": np.float64(0.1)}
+    found = kept(path, checkpoint_content() | {"state": state})["state"]
+    assert [value.hex() for value in found.values()] == [
+        float(value).hex() for value in state.values()
+    ]
+
+
+def test_order_of_metadata_is_kept(path):
+    names = ["z", "a", "versions", "m"]
+    content = checkpoint_content()
+    content["best_model"] = content["best_model"] | {"metadata": dict.fromkeys(names)}
+    assert list(kept(path, content)["best_model"]["metadata"]) == names
+
+
+def test_name_that_is_no_text(path):
+    """As Python spells a file name of other bytes than UTF-8."""
+    content = checkpoint_content()
+    content["arguments"]["model"] = "caf\udce9.pkl"
+    assert kept(path, content)["arguments"]["model"] == "caf\udce9.pkl"
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.asfortranarray(np.arange(6, dtype="f4").reshape(2, 3)),
+        np.arange(6, dtype=">f4"),
+        np.zeros((0, 3), "f4"),
+        np.array(1, "f4"),
+        np.arange(9, dtype="f4")[::2],
+    ],
+    ids=["fortran", "big_endian", "empty", "no_dimensions", "strided"],
+)
+def test_arrays_of_any_layout(path, array):
+    content = checkpoint_content() | {"params": [array]}
+    (found,) = kept(path, content)["params"]
+    np.testing.assert_array_equal(found, array)
+    assert found.dtype is np.dtype("float32") and found.flags.writeable
+
+
+def test_equal_states_give_equal_bytes(path):
+    raw = checkpoint_file.dumps(checkpoint_content())
+    assert checkpoint_file.dumps(checkpoint_content()) == raw
+    path.write_bytes(raw)
+    assert checkpoint_file.dumps(checkpoint_file.read(path)) == raw
+
+
+def test_what_cannot_be_kept_is_an_error():
+    with pytest.raises(TypeError, match="cannot keep a set"):
+        checkpoint_file.dumps(checkpoint_content() | {"versions": {1}})
+
+
+def assert_flips_are_found(path, step):
+    """Flip a bit of every `step`-th byte; nothing else than the sound content is read.
+
+    Such as a member's date, which no reader needs.
+    """
+    sound = checkpoint_content()
+    raw = bytearray(checkpoint_bytes())
+    for position in range(0, len(raw), step):
+        raw[position] ^= 1 << position % 8
+        path.write_bytes(raw)
+        raw[position] ^= 1 << position % 8
+        try:
+            found = checkpoint_file.read(path)
+        except CheckpointError as error:
+            assert str(path) in str(error) and "without --resume" in str(error)
+        else:
+            np.testing.assert_equal(found, sound)
+
+
+def test_flipped_bits_are_found(path):
+    assert_flips_are_found(path, 17)
