@@ -22,7 +22,7 @@ import sys
 
 from utils.cli import startup
 
-startup.prepare(__name__, __file__)  # before the imports that take a second
+startup.prepare(__name__)  # before the imports that take a second
 
 import numpy as np
 import pytensor
