@@ -1,14 +1,11 @@
 """Compiled code and decoded data that are kept: damaged, or shared by runs at once."""
 
-import gzip
-import pickle
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
-import numpy as np
 import pytest
 from conftest import needs_compiler
-from processes import SGD, lines
 
 from utils import backends
 from utils.backends import compile_cache
@@ -21,14 +18,6 @@ DAMAGES = {
 }
 
 
-def finish(process):
-    """The tutorial's lines of a process that must end well."""
-    output, errors = process.communicate(timeout=300)
-    assert process.returncode == 0, errors
-    assert "Traceback" not in errors and "Warning" not in errors
-    return lines(output)
-
-
 def damage(path, how):
     """A new file under the name: the old one may be in use, or be linked elsewhere."""
     data = DAMAGES[how](path.read_bytes())
@@ -37,53 +26,6 @@ def damage(path, how):
 
 
 # PyTensor's modules in C
-
-
-@pytest.fixture
-def large_pickle(tmp_path):
-    """A dataset in the tutorial's layout, large enough to be kept decoded."""
-    rng = np.random.default_rng(5)
-    splits = [
-        (rng.integers(0, 256, (n, 784)).astype("float32") / 256, rng.integers(0, 9, n))
-        for n in (2000, 600, 600)
-    ]
-    path = tmp_path / "large.pkl.gz"
-    with gzip.open(path, "wb", compresslevel=1) as file:
-        pickle.dump(splits, file, protocol=2)
-    assert path.stat().st_size > 2**20
-    return path
-
-
-@needs_compiler
-def test_runs_at_once_share_folder_and_caches(start, tmp_path, large_pickle):
-    """From empty caches; then a third run, with what they left, of which one is cut."""
-    compiled, cache = tmp_path / "compiled", tmp_path / "cache"
-    caches = {"PYTENSOR_FLAGS": f"base_compiledir={compiled}", "LOGREG_CACHE": cache}
-    command = [SGD, "--dataset", large_pickle, "--n-epochs", 3, "--backend", "c"]
-    command += ["--checkpoint", "run.ckpt"]
-    folder = tmp_path / "folder"
-    folder.mkdir()
-
-    def begin():
-        return start(*command, environment=caches, cwd=folder)
-
-    first, second = begin(), begin()
-    expected = finish(first)
-    assert finish(second) == expected
-    model = (folder / "best_model.pkl").read_bytes()
-    assert {path.name for path in folder.iterdir()} == {"best_model.pkl", "run.ckpt"}
-    (entry,) = (cache / "decoded").iterdir()
-    assert len(list(entry.glob("*.npy"))) == 6
-
-    modules = sorted(compiled.glob("compiledir_*/tmp*/*.so"))
-    damaged = modules[0]
-    damage(damaged, "half")
-    assert finish(begin()) == expected
-    assert (folder / "best_model.pkl").read_bytes() == model
-    # It compiled the damaged one again, and used the others.
-    left = sorted(compiled.glob("compiledir_*/tmp*/*.so"))
-    assert len(left) == len(modules)
-    assert set(modules) - set(left) == {damaged}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads ELF")
@@ -98,6 +40,21 @@ def test_library_is_whole_or_not(tmp_path):
     path.write_bytes(whole)
     assert compile_cache._is_whole(path)
     assert compile_cache._is_whole(tmp_path / "missing.so")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads ELF")
+def test_damaged_c_modules_are_deleted(tmp_path, monkeypatch):
+    import _ctypes
+
+    for n, how in enumerate([None, *DAMAGES]):
+        library = tmp_path / f"tmp{n}" / "module.so"
+        library.parent.mkdir()
+        library.write_bytes(Path(_ctypes.__file__).read_bytes())
+        if how:
+            damage(library, how)
+    monkeypatch.setattr(compile_cache, "config", SimpleNamespace(compiledir=tmp_path))
+    compile_cache.mend_c.__wrapped__()
+    assert [path.name for path in tmp_path.iterdir()] == ["tmp0"]
 
 
 @needs_compiler

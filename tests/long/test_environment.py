@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 from conftest import needs_posix
-from processes import CG, REPOSITORY, SCRIPTS, SGD, TINY, error_line
+from processes import REPOSITORY, SCRIPTS, SGD, TINY, error_line
 from test_environment import (
     ASCII_LOCALE,
     NO_FLAGS,
@@ -103,7 +103,8 @@ def test_no_compiler_that_works(run, tmp_path, tiny_npz, compiler):
 # Python's options, threads
 
 
-@pytest.mark.parametrize("script, python", [(SGD, ["-W", "error"]), (CG, ["-O"])])
+@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("python", [["-O"], ["-W", "error"]])
 def test_python_option(run, tmp_path, tiny_npz, script, python):
     assert_worked(run(script, *TINY, tiny_npz, python=python), tmp_path)
 
@@ -114,10 +115,13 @@ def test_every_warning_an_error_with_numba(run, tmp_path, tiny_npz):
     assert_worked(finished, tmp_path)
 
 
-def test_one_thread(run, tmp_path):
+@pytest.mark.parametrize("threads", [1, 64])
+def test_threads(run, tmp_path, threads):
+    """The bound is a hundred times what an idle machine of two cores takes."""
     command = SGD, "--dataset", "digits", "--n-epochs", 20
-    finished = run(*command, environment={"OMP_NUM_THREADS": 1})
+    finished = run(*command, environment={"OMP_NUM_THREADS": threads})
     assert_worked(finished, tmp_path)
+    assert float(finished.stderr.split()[-1].rstrip("s")) < 10
 
 
 # Names and locales
@@ -150,10 +154,11 @@ def test_names_with_spaces_and_letters_beyond_ascii(run, tmp_path, tiny_npz):
 
 
 @needs_posix
-def test_locale_that_is_not_utf8(run, tmp_path, tiny_npz):
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_locale_that_is_not_utf8(run, tmp_path, tiny_npz, script):
     name = tiny_npz.with_name("größe 数.npz")
     tiny_npz.rename(name)
-    assert_worked(run(CG, *TINY, name, environment=ASCII_LOCALE), tmp_path)
+    assert_worked(run(script, *TINY, name, environment=ASCII_LOCALE), tmp_path)
 
 
 @needs_posix

@@ -65,8 +65,10 @@ def test_two_runs_save_the_same_parameters(run, tmp_path, script):
 @pytest.mark.parametrize(
     "script, arguments, message",
     [
+        (SGD, ["--dataset", "missing.pkl.gz"], "missing.pkl.gz"),
         (CG, ["--dataset", "missing.pkl.gz"], "missing.pkl.gz"),
         (SGD, ["--dataset", "digits", "--batch-size", "301"], "301 .* holds 300"),
+        (CG, ["--dataset", "digits", "--batch-size", "301"], "301 .* holds 300"),
         (SGD, ["--dataset", "digits", "--batch-size", "0"], "batch_size is 0"),
         (CG, ["--dataset", "digits", "--n-epochs", "0"], "n_epochs is 0"),
     ],
