@@ -12,7 +12,7 @@ test:  ## run the quick tests (LOGREG_DATA names the folder of MNIST files, for 
 	$(PYTHON) -m pytest
 
 test-all:  ## run the quick and the long tests
-	$(PYTHON) -m pytest tests tests/long
+	$(PYTHON) -m pytest -o norecursedirs=".* build"
 
 kills:  ## kill 100 runs of each script with SIGKILL, and compare the resumed with the unbroken
 	$(PYTHON) tests/kill_and_resume.py 100 --dataset mnist.pkl.gz

@@ -10,8 +10,8 @@ import logistic_cg
 import logistic_sgd
 
 
-def test_sgd_trains_and_predicts_digits(run, tmp_path):
-    trained = run(SGD, "--dataset", "digits", "--n-epochs", 3)
+def assert_trains_and_predicts(run, folder, *options):
+    trained = run(SGD, "--dataset", "digits", "--n-epochs", 3, *options)
     assert trained.returncode == 0, trained.stderr
     lines = trained.stdout.splitlines()
     assert lines[:3] == [
@@ -37,10 +37,10 @@ def test_sgd_trains_and_predicts_digits(run, tmp_path):
     assert re.search(
         r"^The code for file logistic_sgd.py ran for \d+\.\ds$", trained.stderr, re.M
     )
-    assert [path.name for path in tmp_path.iterdir()] == ["best_model.pkl"]
+    assert [path.name for path in folder.iterdir()] == ["best_model.pkl"]
 
     # The model says that it was trained on digits; 3 epochs know most of ten digits.
-    predicted = run(SGD, "--predict")
+    predicted = run(SGD, "--predict", *options)
     assert predicted.returncode == 0, predicted.stderr
     first, labels = predicted.stdout.splitlines()
     assert first == "Predicted values for the first 10 examples in test set:"
@@ -49,6 +49,10 @@ def test_sgd_trains_and_predicts_digits(run, tmp_path):
     expected = load_digits().target[1497:1507]
     found = [int(label) for label in labels.strip("[]").split()]
     assert sum(f == e for f, e in zip(found, expected, strict=True)) >= 8
+
+
+def test_sgd_trains_and_predicts_digits(run, tmp_path):
+    assert_trains_and_predicts(run, tmp_path)
 
 
 def test_cg_trains_and_predict_reads_its_model(run, tiny_npz):
@@ -90,9 +94,8 @@ def test_help_names_the_options(main, capsys):
         assert option in shown
 
 
-def test_sgd_on_mnist_gives_the_published_figures(run, mnist_folder):
-    """Of a model in float32, C or Numba as the machine has it."""
-    done = run(SGD, "--dataset", mnist_folder)
+def assert_published_figures(run, folder, *options):
+    done = run(SGD, "--dataset", folder, *options)
     assert done.returncode == 0, done.stderr
     assert validation_errors(done.stdout) == published("sgd_mnist.csv")
     *_, complete, epochs = done.stdout.splitlines()
@@ -102,5 +105,10 @@ def test_sgd_on_mnist_gives_the_published_figures(run, mnist_folder):
     )
     assert epochs.startswith("The code run for 74 epochs, with ")
     program = "from logistic_sgd import predict; predict()"
-    predicted = run("-c", program, environment={"LOGREG_DATA": mnist_folder})
+    predicted = run("-c", program, environment={"LOGREG_DATA": folder})
     assert predicted.stdout.splitlines()[1] == "[7 2 1 0 4 1 4 9 6 9]"
+
+
+def test_sgd_on_mnist_gives_the_published_figures(run, mnist_folder):
+    """In float32, on C where there is a compiler."""
+    assert_published_figures(run, mnist_folder)

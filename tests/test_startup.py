@@ -38,9 +38,10 @@ def signalled(process, number, text, delay=0.0):
 
 
 @needs_posix
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(
-    "number, module",
-    [(signal.SIGINT, "numpy\n"), (signal.SIGTERM, "pytensor.graph.basic")],
+    "module",
+    ["numpy.version", "numpy\n", "pytensor.configparser", "pytensor.graph.basic"],
 )
 def test_signal_during_imports(start_importing, number, module):
     """The process ends by the signal itself, which a shell shows as 130 and 143."""

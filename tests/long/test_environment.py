@@ -1,6 +1,5 @@
 """Both scripts as processes in unusual environments: what takes long, and variants."""
 
-import os
 import shutil
 
 import pytest
@@ -19,19 +18,6 @@ from test_environment import (
 __all__ = ["read_only", "temporary"]
 
 # PyTensor's compile cache and the home it is in
-
-
-@needs_posix
-def test_home_that_cannot_be_found(run, tmp_path, tiny_npz, temporary):
-    """Of a user whom the system does not know, as in a container."""
-    (tmp_path / "sitecustomize.py").write_text(
-        "import pwd\ndef getpwuid(uid): raise KeyError(uid)\npwd.getpwuid = getpwuid\n"
-    )
-    unknown = dict.fromkeys(("HOME", "USER", "LOGNAME"))
-    environment = NO_FLAGS | unknown | {"PYTHONPATH": tmp_path, "TMPDIR": temporary}
-    finished = run(SGD, *TINY, tiny_npz, environment=environment)
-    assert_worked(finished, tmp_path)
-    assert_notice(finished, temporary, os.devnull)
 
 
 @needs_posix

@@ -14,6 +14,7 @@ from processes import (
     published,
     validation_errors,
 )
+from test_scripts import assert_published_figures, assert_trains_and_predicts
 
 BACKENDS = [
     pytest.param("c", marks=needs_compiler),
@@ -28,21 +29,8 @@ BACKENDS = [
 
 
 @pytest.mark.parametrize("backend", BACKENDS[1:])
-def test_sgd_trains_and_predicts_digits(run, backend):
-    """In silence, but for what a process of JAX or Numba could warn of."""
-    trained = run(SGD, "--dataset", "digits", "--n-epochs", 3, "--backend", backend)
-    assert trained.returncode == 0, trained.stderr
-    assert len(validation_errors(trained.stdout)) == 3
-    assert "arning" not in trained.stderr
-    predicted = run(SGD, "--predict", "--backend", backend)
-    assert predicted.returncode == 0, predicted.stderr
-    assert predicted.stderr == ""
-    first, labels = predicted.stdout.splitlines()
-    from sklearn.datasets import load_digits
-
-    expected = load_digits().target[1497:1507]
-    found = [int(label) for label in labels.strip("[]").split()]
-    assert sum(f == e for f, e in zip(found, expected, strict=True)) >= 8
+def test_sgd_trains_and_predicts_digits(run, tmp_path, backend):
+    assert_trains_and_predicts(run, tmp_path, "--backend", backend)
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -93,18 +81,8 @@ def test_predict_without_a_model(run):
 @pytest.mark.parametrize("floatX", ["float32", "float64"])
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_sgd_on_mnist_gives_the_published_figures(run, mnist_folder, backend, floatX):
-    done = run(SGD, "--dataset", mnist_folder, "--backend", backend, "--floatX", floatX)
-    assert done.returncode == 0, done.stderr
-    assert validation_errors(done.stdout) == published("sgd_mnist.csv")
-    *_, complete, epochs = done.stdout.splitlines()
-    assert complete == (
-        "Optimization complete with best validation score of 7.500000 %,"
-        "with test performance 7.489583 %"
-    )
-    assert epochs.startswith("The code run for 74 epochs, with ")
-    program = "from logistic_sgd import predict; predict()"
-    predicted = run("-c", program, environment={"LOGREG_DATA": mnist_folder})
-    assert predicted.stdout.splitlines()[1] == "[7 2 1 0 4 1 4 9 6 9]"
+    options = "--backend", backend, "--floatX", floatX
+    assert_published_figures(run, mnist_folder, *options)
 
 
 def test_sgd_on_the_tutorials_own_file(run, mnist_folder):

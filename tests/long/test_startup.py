@@ -11,18 +11,6 @@ __all__ = ["start_importing"]
 
 
 @needs_posix
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize(
-    "module",
-    ["numpy.version", "numpy\n", "pytensor.configparser", "pytensor.graph.basic"],
-)
-def test_signal_during_imports(start_importing, number, module):
-    process = start_importing(SGD, "--dataset", "digits")
-    assert signalled(process, number, f" {module}") == []
-    assert process.returncode == -number
-
-
-@needs_posix
 def test_signal_before_the_script_takes_over(start_importing):
     """Between the last import and the handlers of the run, either may answer."""
     for delay in (0.0, 0.01, 0.05, 0.2):
