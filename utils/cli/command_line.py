@@ -18,7 +18,6 @@ from utils.training.monitor import Monitor, TrainingStopped
 __all__ = [
     "add_cluster_options",
     "cluster",
-    "default_dataset",
     "given",
     "parser",
     "print_accuracy",
@@ -29,11 +28,11 @@ __all__ = [
 
 
 def cluster(options):
-    """The cluster that the options ask for, as a context manager; otherwise None's."""
+    """The cluster that the options ask for, or None, as a context manager."""
     asked = given(options, "workers", "scheduler")
     if not asked:
         return contextlib.nullcontext()
-    from utils.training.cluster import Cluster  # only who asks for it pays for it
+    from utils.training.cluster import Cluster  # an import that few runs need
 
     return Cluster(**asked, notify=options.monitor.log)
 
