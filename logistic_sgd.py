@@ -22,7 +22,7 @@ import sys
 
 from utils.cli import startup
 
-startup.prepare(__name__, __file__)  # ahead of the imports below: they take a second
+startup.prepare(__name__)  # ahead of the imports below: they take a second
 
 import numpy as np
 import pytensor

@@ -17,7 +17,6 @@ from utils.training import Monitor, TrainingStopped, checkpoint_file
 __all__ = [
     "add_cluster_options",
     "cluster",
-    "default_dataset",
     "given",
     "parser",
     "run",
@@ -26,11 +25,11 @@ __all__ = [
 
 
 def cluster(options):
-    """The cluster that the options ask for, as a context manager; otherwise None's."""
+    """The cluster that the options ask for, or None, as a context manager."""
     asked = given(options, "workers", "scheduler")
     if not asked:
         return contextlib.nullcontext()
-    from utils.training.cluster import Cluster  # only who asks for it pays for it
+    from utils.training.cluster import Cluster  # an import that few runs need
 
     return Cluster(**asked, notify=options.monitor.log)
 

@@ -11,7 +11,7 @@ import signal
 import sys
 
 
-def prepare(name, path):
+def prepare(name):
     """Make ready for the import of PyTensor, or end the program with one line.
 
     Ctrl-C ends it without a traceback, until `stop_signals` takes over. Standard
@@ -24,8 +24,6 @@ def prepare(name, path):
     name : str
         The script's ``__name__``. Nothing is done where it is not ``"__main__"``, so
         that a program which imports the script keeps its own signals and settings.
-    path : str
-        The script's ``__file__``, whose last part begins each message.
 
     Raises
     ------
@@ -34,7 +32,7 @@ def prepare(name, path):
     """
     if name != "__main__":
         return
-    script = os.path.basename(path)
+    script = os.path.basename(sys.argv[0])
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     _open_closed_streams()
