@@ -7,7 +7,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
-from fused import TOLERANCES, assert_right, compiled, expected, problem, variables
+from fused import TOLERANCES, assert_right, expected, operations, problem, variables
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytensor.compile.mode import Mode
@@ -56,7 +56,7 @@ def test_gradients_agree_with_finite_differences(linker, dtype):
 
     def call(theta):
         theta = theta.astype(dtype)
-        return compiled(linker, dtype)(x, theta[:15].reshape(5, 3), theta[15:], y)
+        return operations(linker, dtype)(x, theta[:15].reshape(5, 3), theta[15:], y)
 
     theta = np.append(W, b).astype("float64")
     step, tolerance = {"float32": (0.01, 1e-2), "float64": (1e-7, 1e-6)}[dtype]
@@ -139,7 +139,7 @@ def test_labels_out_of_range_raise_and_leave_the_function_usable(linker, dtype):
             y = values[3].copy()
             y[row] = label
             with pytest.raises(IndexError, match="out of bounds"):
-                compiled(linker, dtype)(*values[:3], y)
+                operations(linker, dtype)(*values[:3], y)
     assert_right(linker, dtype, values)
 
 
@@ -165,13 +165,13 @@ def test_shapes_that_do_not_fit_raise(linker, dtype, cut):
         (IndexError, ValueError), match="not fit|labels for|out of bounds"
     )
     with refused:
-        compiled(linker, dtype)(*values[cut])
+        operations(linker, dtype)(*values[cut])
 
 
 @each_code
 def test_empty_minibatch(linker, dtype):
     x, W, b, y = problem(0, 7, 3, dtype)
-    loss, gW, gb, errors = compiled(linker, dtype)(x, W, b, y)
+    loss, gW, gb, errors = operations(linker, dtype)(x, W, b, y)
     assert np.isnan(loss) and np.isnan(errors)
     np.testing.assert_array_equal(gW, np.zeros((7, 3), dtype))
     np.testing.assert_array_equal(gb, np.zeros(3, dtype))
@@ -182,13 +182,13 @@ def test_logits_of_a_thousand_stay_finite(linker, dtype):
     x = np.tile(np.array([[1.0], [-1.0], [0.5]], dtype), (20, 1))
     W, b = np.array([[1000, -1000, 0]], dtype), np.zeros(3, dtype)
     y = np.random.default_rng(0).integers(0, 3, 60).astype("int32")
-    assert np.isfinite(compiled(linker, dtype)(x, W, b, y)[0])
+    assert np.isfinite(operations(linker, dtype)(x, W, b, y)[0])
     assert_right(linker, dtype, (x, W, b, y))
 
 
 @each_code
 def test_a_single_class_costs_nothing(linker, dtype):
-    outputs = compiled(linker, dtype)(*problem(61, 7, 1, dtype))
+    outputs = operations(linker, dtype)(*problem(61, 7, 1, dtype))
     for output in outputs:
         np.testing.assert_allclose(output, 0, atol=TOLERANCES[dtype])
 
@@ -198,7 +198,7 @@ def test_small_loss_beside_large_logits_keeps_its_digits(linker, dtype):
     gap = {"float32": 8, "float64": 20}[dtype]
     x, W = np.ones((600, 1), dtype), np.array([[1000, 1000 - gap]], dtype)
     b, y = np.zeros(2, dtype), np.zeros(600, "int32")
-    loss, *_ = compiled(linker, dtype)(x, W, b, y)
+    loss, *_ = operations(linker, dtype)(x, W, b, y)
     rtol = {"float32": 1e-3, "float64": 1e-6}[dtype]
     np.testing.assert_allclose(loss, np.log1p(np.exp(-gap)), rtol=rtol)
 
@@ -209,7 +209,7 @@ def test_each_probability_is_right_in_itself(linker, dtype):
     lowest, rtol = {"float32": (-120, 2e-6), "float64": (-800, 1e-13)}[dtype]
     b = np.linspace(lowest, 0, 401).astype(dtype)
     x, W = np.ones((1, 1), dtype), np.zeros((1, 401), dtype)
-    *_, gb, _ = compiled(linker, dtype)(x, W, b, np.array([400], "int32"))
+    *_, gb, _ = operations(linker, dtype)(x, W, b, np.array([400], "int32"))
     truth = softmax(b.astype("float64"))
     tiny = np.finfo(dtype).tiny  # what is smaller may be zero
     np.testing.assert_allclose(gb[:-1], truth[:-1], rtol=rtol, atol=tiny)
@@ -221,7 +221,7 @@ def test_ties_go_to_the_first_class_as_in_numpy(linker, dtype):
     x = rng.integers(0, 2, (300, 2)).astype(dtype)
     W = np.array([[0, 2, 2, 1], [1, 1, 0, 2]], dtype)
     y = rng.integers(0, 4, 300).astype("int32")
-    *_, errors = compiled(linker, dtype)(x, W, np.zeros(4, dtype), y)
+    *_, errors = operations(linker, dtype)(x, W, np.zeros(4, dtype), y)
     assert errors == np.mean(np.argmax(x @ W, axis=1) != y)
 
 
@@ -258,15 +258,15 @@ def test_misaligned_arrays_are_refused_not_misread():
     x, W, b, y = problem(4, 7, 3)
     misaligned = np.frombuffer(b"?" + x.tobytes(), "uint8")[1:].view(x.dtype)
     with pytest.raises(TypeError, match="not aligned"):
-        compiled("c", "float64")(misaligned.reshape(x.shape), W, b, y)
+        operations("c", "float64")(misaligned.reshape(x.shape), W, b, y)
 
 
 @each_code
 def test_results_outlive_the_next_call(linker, dtype):
     values = problem(61, 7, 3, dtype)
-    first = compiled(linker, dtype)(*values)
+    first = operations(linker, dtype)(*values)
     copies = [v.copy() for v in first]
-    compiled(linker, dtype)(*problem(61, 7, 3, dtype, seed=9))
+    operations(linker, dtype)(*problem(61, 7, 3, dtype, seed=9))
     for kept, copy in zip(first, copies, strict=True):
         np.testing.assert_array_equal(kept, copy)
 
@@ -274,6 +274,6 @@ def test_results_outlive_the_next_call(linker, dtype):
 @each_code
 def test_two_calls_are_equal_bit_for_bit(linker, dtype):
     values = problem(2000, 784, 10, dtype)
-    first, second = (compiled(linker, dtype)(*values) for _ in range(2))
+    first, second = (operations(linker, dtype)(*values) for _ in range(2))
     for a, b in zip(first, second, strict=True):
         assert a.tobytes() == b.tobytes()

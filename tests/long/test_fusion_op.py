@@ -9,7 +9,7 @@ import pytensor
 import pytest
 import test_fusion_op
 from conftest import REPOSITORY
-from fused import assert_right, compiled, expected, mode_of, problem, variables
+from fused import assert_right, expected, mode_of, operations, problem, variables
 from pytensor import tensor as pt
 from test_fusion_op import each_precision
 
@@ -57,8 +57,8 @@ def test_labels_of_any_integer_type(linker):
 
 THREADED_RUN = """
 import hashlib, os
-from fused import assert_right, compiled, problem
-values, function = problem(2000, 784, 10, "float32"), compiled("c", "float32")
+from fused import assert_right, operations, problem
+values, function = problem(2000, 784, 10, "float32"), operations("c", "float32")
 before = len(os.listdir("/proc/self/task"))
 for _ in range(3):
     outputs = function(*values)
@@ -70,7 +70,7 @@ assert_right("c", "float32", values)
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="counts threads there")
 def test_runs_with_as_many_threads_are_equal_bit_for_bit():
-    compiled("c", "float32")
+    operations("c", "float32")
     if not openmp_works():
         pytest.skip("needs a compiler with OpenMP")
     python_path = os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "tests")])
