@@ -2,14 +2,17 @@
 PYTHON ?= python
 FUZZ_SECONDS ?= 60
 
-.PHONY: help test kills fuzz check format pictures bench growth
+.PHONY: help test test-all kills fuzz check format pictures bench growth
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-test:  ## run the tests (set LOGREG_DATA to a folder of MNIST files for all of them)
+test:  ## run the quick tests (LOGREG_DATA names the folder of MNIST files, for all of them)
 	$(PYTHON) -m pytest
+
+test-all:  ## run the quick and the long tests
+	$(PYTHON) -m pytest tests tests/long
 
 kills:  ## kill 100 runs of each script with SIGKILL, and compare the resumed with the unbroken
 	$(PYTHON) tests/kill_and_resume.py 100 --dataset mnist.pkl.gz
@@ -17,12 +20,13 @@ kills:  ## kill 100 runs of each script with SIGKILL, and compare the resumed wi
 fuzz:  ## feed each reader of files FUZZ_SECONDS (60) of damaged ones (pip install '.[fuzz]')
 	$(PYTHON) tests/fuzz_readers.py --seconds $(FUZZ_SECONDS)
 
-check:  ## style, format, and that every file compiles without a warning
+check:  ## style, format, imports between the rooms, and that every file compiles
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
+	lint-imports --no-cache --no-logo
 	$(PYTHON) -W error -m compileall -q -f logistic_sgd.py logistic_cg.py utils tests benchmarks docs
 
-pictures:  ## draw docs/*.png anew, from runs on MNIST (pip install '.[plot]')
+pictures:  ## draw docs/*.png again, from runs on MNIST (pip install '.[plot]')
 	$(PYTHON) docs/pictures.py
 
 bench:  ## this program beside NumPy, PyTorch, JAX, scikit-learn and C (pip install '.[bench]')
@@ -31,6 +35,6 @@ bench:  ## this program beside NumPy, PyTorch, JAX, scikit-learn and C (pip inst
 growth:  ## how the cost of a step grows, fused against plain
 	$(PYTHON) benchmarks/growth.py --figure growth.svg
 
-format:  ## put the files into the house's format
+format:  ## format every file
 	$(PYTHON) -m ruff check --fix .
 	$(PYTHON) -m ruff format .

@@ -12,10 +12,9 @@ S. J. Wright, Numerical Optimization, section 5.2 (Polak-Ribiere).
 
 import sys
 
-if __name__ == "__main__":  # the imports below take a second
-    from utils.cli import startup
+from utils.cli import startup
 
-    startup.prepare("logistic_cg.py")
+startup.prepare(__name__)  # before the imports that take a second
 
 import numpy as np
 import pytensor
@@ -342,7 +341,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    # Through the imported module, whose functions the workers of a cluster can import.
-    from logistic_cg import main as imported_main
-
-    sys.exit(imported_main())
+    sys.exit(startup.run_as_module(__file__))

@@ -20,10 +20,9 @@ Learning, section 4.3.4.
 import math
 import sys
 
-if __name__ == "__main__":  # the imports below take a second
-    from utils.cli import startup
+from utils.cli import startup
 
-    startup.prepare("logistic_sgd.py")
+startup.prepare(__name__)  # before the imports that take a second
 
 import numpy as np
 import pytensor
@@ -618,8 +617,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    # Through the imported module, so that the class which is pickled belongs to
-    # `logistic_sgd` and not to `__main__`.
-    from logistic_sgd import main as imported_main
-
-    sys.exit(imported_main())
+    sys.exit(startup.run_as_module(__file__))

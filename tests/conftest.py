@@ -1,15 +1,28 @@
-"""Data that the tests share: a tiny dataset, and the real files where they are."""
+"""Data and processes that the tests share: a tiny dataset, the real files, scripts."""
 
+import functools
 import os
-import subprocess
-import sys
+import signal
 import tempfile
 from pathlib import Path
 
 import numpy as np
+import processes
 import pytest
+from processes import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+from utils.backends import c_compiler
+
+__all__ = ["REPOSITORY", "needs_compiler", "needs_posix"]
+
+needs_posix = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX system")
+needs_compiler = pytest.mark.skipif(
+    bool(c_compiler.find().error),
+    reason=f"needs a C++ compiler: {c_compiler.find().error}",
+)
+
+# A shell has what it runs in the background ignore Ctrl-C, and processes inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
@@ -55,43 +68,25 @@ def mnist_folder():
     return Path(folder).resolve()
 
 
-@pytest.fixture(scope="session")
-def warm_caches(tmp_path_factory):
-    """PYTENSOR_FLAGS that name a compile cache which the processes of tests share."""
-    flags = os.environ.get("PYTENSOR_FLAGS", "")
-    place = [flag for flag in flags.split(",") if "compiledir" in flag]
-    return place[-1] if place else f"base_compiledir={tmp_path_factory.mktemp('warm')}"
+@pytest.fixture
+def start(tmp_path):
+    """`processes.start` in the temporary folder, which kills what still runs then."""
+    started = []
+
+    def call(*command, **options):
+        started.append(processes.start(*command, **({"cwd": tmp_path} | options)))
+        return started[-1]
+
+    yield call
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 @pytest.fixture
-def run_script(tmp_path, warm_caches):
-    """Run a script in the folder ``folder``; None removes an environment variable."""
-    folder = tmp_path / "folder"
-    folder.mkdir()
-
-    def call(script, *arguments, python=(), redirect="", **options):
-        changes = {"PYTENSOR_FLAGS": warm_caches} | options.pop("environment", {})
-        environment = {**os.environ, **changes}
-        command = [sys.executable, *python, REPOSITORY / script, *arguments]
-        if redirect:
-            command = ["sh", "-c", f'"$@" {redirect}', "sh", *command]
-        return subprocess.run(
-            command,
-            env={k: str(v) for k, v in environment.items() if v is not None},
-            capture_output=True,
-            timeout=300,
-            **({"text": True, "cwd": folder} | options),
-        )
-
-    return call
-
-
-def error_line(finished):
-    """The only line on standard error of a script that ended with status 1."""
-    assert finished.returncode == 1
-    (line,) = finished.stderr.splitlines()
-    assert ".py: error: " in line
-    return line
+def run(tmp_path):
+    """`processes.run` in the temporary folder."""
+    return functools.partial(processes.run, cwd=tmp_path)
 
 
 @pytest.fixture

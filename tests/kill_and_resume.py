@@ -13,33 +13,18 @@ line of its output, resumes it to its end, and checks that
 
 import argparse
 import random
-import re
 import shlex
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+from processes import REPOSITORY, lines, start
+
 sys.path.insert(0, str(REPOSITORY))
 
 from logistic_sgd import LogisticRegression  # noqa: E402
 from utils.training import checkpoint_file, model_file  # noqa: E402
-
-# Their rate depends on the moment, not on the training.
-RATE = re.compile(r"with [0-9.]+ (epochs|steps)/sec")
-
-
-def start(script, folder, *arguments):
-    """A training process whose output can be read while it runs."""
-    return subprocess.Popen(
-        [sys.executable, REPOSITORY / script, "--quiet", *map(str, arguments)],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 def finish(process):
@@ -49,11 +34,7 @@ def finish(process):
     output, errors = process.stdout.read(), process.stderr.read()
     if process.wait():
         raise AssertionError(f"exit status {process.returncode}: {errors}")
-    return lines_of(output), time.perf_counter() - begin
-
-
-def lines_of(output):
-    return [RATE.sub("", line) for line in output.splitlines()]
+    return lines(output), time.perf_counter() - begin
 
 
 def parameters(folder):
@@ -63,8 +44,12 @@ def parameters(folder):
 
 
 def kill(script, folder, arguments, n_lines, delay):
-    """Run until `n_lines` lines and `delay` seconds; its lines, None where it ended."""
-    process = start(script, folder, *arguments, "--checkpoint", "run.ckpt")
+    """Kill a run after `n_lines` lines and `delay` seconds.
+
+    Returns the lines that it printed; None where it had ended before.
+    """
+    command = script, "--quiet", *arguments, "--checkpoint", "run.ckpt"
+    process = start(*command, cwd=folder)
     output = "".join(process.stdout.readline() for _ in range(n_lines))
     time.sleep(delay)
     process.kill()
@@ -72,7 +57,7 @@ def kill(script, folder, arguments, n_lines, delay):
     process.wait()
     # The last line may have been cut in the middle.
     whole = output[: output.rfind("\n") + 1]
-    return lines_of(whole) if process.returncode < 0 else None
+    return lines(whole) if process.returncode < 0 else None
 
 
 def check(condition, message):
@@ -81,7 +66,7 @@ def check(condition, message):
 
 
 def trial(script, arguments, unbroken, expected, epoch_seconds, rng):
-    """Kill one run and resume it; whether it was killed with a checkpoint in place."""
+    """Kill one run and resume it; False where there was none to kill, or to resume."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         n_lines, delay = rng.randrange(4, len(unbroken)), rng.uniform(0, epoch_seconds)
@@ -93,7 +78,7 @@ def trial(script, arguments, unbroken, expected, epoch_seconds, rng):
         checkpoint_file.read(folder / "run.ckpt")
         if (folder / "best_model.pkl").exists():
             model_file.load(folder / "best_model.pkl", LogisticRegression)
-        rest, _ = finish(start(script, folder, "--resume", "run.ckpt"))
+        rest, _ = finish(start(script, "--quiet", "--resume", "run.ckpt", cwd=folder))
         check(rest == unbroken[-len(rest) :], f"{where}: resumed with other lines")
         check(len(first) + len(rest) >= len(unbroken), f"{where}: lines are missing")
         check(parameters(folder) == expected, f"{where}: W or b differ")
@@ -101,7 +86,7 @@ def trial(script, arguments, unbroken, expected, epoch_seconds, rng):
 
 
 def kill_and_resume(script, count, arguments, seed=0):
-    """Try `count` kills; returns how often the moment was too early or too late.
+    """Kill `count` runs; returns how often the moment was too early or too late.
 
     Parameters
     ----------
@@ -109,9 +94,9 @@ def kill_and_resume(script, count, arguments, seed=0):
     count : int
         Kills of runs that had a checkpoint and had not ended.
     arguments : list of str
-        Of the script.
+        The script's arguments.
     seed : int
-        Of the random moments.
+        Seed of the random moments.
 
     Returns
     -------
@@ -124,10 +109,10 @@ def kill_and_resume(script, count, arguments, seed=0):
     """
     rng = random.Random(seed)
     with tempfile.TemporaryDirectory() as name:
-        process = start(script, name, *arguments)
+        process = start(script, "--quiet", *arguments, cwd=name)
         head = [process.stdout.readline() for _ in range(3)]
-        lines, seconds = finish(process)
-        unbroken = lines_of("".join(head)) + lines
+        rest, seconds = finish(process)
+        unbroken = lines("".join(head)) + rest
         expected = parameters(Path(name))
     epochs = sum("validation error" in line for line in unbroken)
     done = missed = 0

@@ -1,4 +1,4 @@
-"""The script's own word on picture files, and a trained model's on redrawn digits."""
+"""Predictions of digits in picture files, by the script and by its functions."""
 
 import re
 
@@ -6,22 +6,15 @@ import numpy as np
 import pytensor
 import pytensor.tensor as T
 import pytest
+from processes import SGD
 from scipy.special import softmax
-from test_scripts import SGD, run
 
 import logistic_sgd
-from logistic_sgd import (
-    LogisticRegression,
-    predict,
-    predict_digits,
-    sgd_optimization_mnist,
-)
-from utils import datasets, digit_image
+from logistic_sgd import LogisticRegression, predict, predict_digits
+from utils import digit_image
 from utils.digit_image import DigitImageError
 from utils.training import model_file
 from utils.training.model_file import ModelFileError
-
-__all__ = ["run"]
 
 pytest.importorskip("PIL", reason="needs the extra `plot`")
 
@@ -58,11 +51,12 @@ def bars(tmp_path):
     return tmp_path
 
 
-def test_script_prints_label_and_three_best(run, bars):
-    done = run(SGD, "--predict", "vertical.png", "horizontal.png")
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    lines = done.stdout.splitlines()
+def test_main_prints_label_and_three_best(bars, monkeypatch, capsys):
+    monkeypatch.chdir(bars)
+    assert logistic_sgd.main(["--predict", "vertical.png", "horizontal.png"]) == 0
+    done = capsys.readouterr()
+    assert done.err == ""
+    lines = done.out.splitlines()
     share = r"\d+\.\d %"
     for line, name, label in zip(
         lines, ["vertical", "horizontal"], [1, 2], strict=True
@@ -72,7 +66,7 @@ def test_script_prints_label_and_three_best(run, bars):
         )
 
 
-def test_script_goes_on_after_pictures_that_it_cannot_read(run, bars):
+def test_script_reads_past_pictures_that_it_cannot_read(run, bars):
     names = ["blank.png", "vertical.png", "missing.png"]
     done = run(SGD, "--predict", *names)
     assert done.returncode == 1
@@ -101,14 +95,14 @@ def test_predict_takes_what_read_gives(bars):
     assert predict(bars / "best_model.pkl", images=images) == [2]
 
 
-def test_plot_shows_what_the_model_saw(bars):
+def test_plot_shows_what_the_model_sees(bars):
     names = [bars / "vertical.png", bars / "blank.png"]
     with pytest.raises(DigitImageError, match="blank"):
         predict_digits(names, bars / "best_model.pkl", plot=bars / "plots")
     assert [p.name for p in (bars / "plots").iterdir()] == ["vertical_seen.png"]
 
 
-def test_read_all_goes_on_after_a_bad_file(bars):
+def test_read_all_reads_past_a_bad_file(bars):
     names = [bars / "blank.png", bars / "vertical.png"]
     digits, errors = digit_image.read_all(names)
     assert [digit.path for digit in digits] == names[1:]
@@ -117,7 +111,7 @@ def test_read_all_goes_on_after_a_bad_file(bars):
     np.testing.assert_array_equal(digits[0].pixels, digit_image.read(names[1]))
 
 
-def test_write_seen_shows_both_and_overwrites_neither(bars):
+def test_previews_show_both_and_overwrite_neither(bars):
     from PIL import Image
 
     (bars / "b").mkdir()
@@ -138,7 +132,7 @@ def test_write_seen_shows_both_and_overwrites_neither(bars):
     assert rows.max() == pytest.approx(102, abs=1)
 
 
-def test_model_of_another_size_is_told(run, bars):
+def test_model_of_another_size_is_named(bars):
     save_model(bars / "small.pkl", n_in=64)
     with pytest.raises(ModelFileError, match="small.pkl: .*28x28 = 784.*expects 64"):
         predict_digits([bars / "vertical.png"], bars / "small.pkl")
@@ -152,39 +146,3 @@ def test_model_of_two_classes(bars, capsys):
     model_file.save(classifier, bars / "two.pkl", {})
     predict_digits([bars / "vertical.png"], bars / "two.pkl")
     assert capsys.readouterr().out.count("%") == 2
-
-
-@pytest.fixture(scope="module")
-def trained(mnist_folder, tmp_path_factory):
-    path = tmp_path_factory.mktemp("trained") / "best_model.pkl"
-    with pytensor.config.change_flags(floatX="float32"):
-        sgd_optimization_mnist(n_epochs=3, dataset=mnist_folder, model=path)
-    return path
-
-
-def draw(image, rng, n):
-    """A test image as a person might send it: enlarged, coloured, off the centre."""
-    from PIL import Image, ImageOps
-
-    side = int(rng.integers(90, 400))
-    ink = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
-    page = Image.new("L", tuple(int(side + m) for m in rng.integers(0, 200, size=2)))
-    page.paste(ink, tuple(int(m) for m in rng.integers(0, 10, size=2)))
-    paper, pen = rng.integers(190, 256, 3), rng.integers(0, 90, 3)
-    if n % 2:
-        paper, pen = pen, paper
-    return ImageOps.colorize(page, black=tuple(paper), white=tuple(pen))
-
-
-def test_redrawn_test_images_keep_their_labels(mnist_folder, trained, tmp_path, capsys):
-    test_set_x, _ = datasets.load(mnist_folder)[2]
-    images = test_set_x[:80]
-    rng = np.random.default_rng(5)
-    names = []
-    for n, image in enumerate((images * 256).astype("uint8").reshape(-1, 28, 28)):
-        names.append(tmp_path / f"{n}.{'jpg' if n % 3 else 'png'}")
-        draw(image, rng, n).save(names[-1])
-    probabilities = predict_digits(names, trained)
-    same = probabilities.argmax(axis=1) == predict(trained, images=images)
-    assert same.mean() >= 0.93
-    assert len(capsys.readouterr().out.splitlines()) == 80

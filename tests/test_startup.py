@@ -1,48 +1,31 @@
-"""What a script does before it imports PyTensor: signals, streams, settings."""
+"""Scripts before they import PyTensor: signals, streams, settings; and as modules."""
 
-import os
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
-from conftest import REPOSITORY, error_line
+from conftest import needs_compiler, needs_posix
+from processes import CG, REPOSITORY, SGD, TINY, error_line
 
-from utils.backends import c_compiler
 from utils.training import checkpoint_file, model_file
-
-SCRIPTS = ["logistic_sgd.py", "logistic_cg.py"]
-TINY = ["--batch-size", "10", "--n-epochs", "2", "--dataset"]
-needs_posix = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX system")
-
 
 # Ctrl-C and SIGTERM while a script imports and compiles
 
 
 @pytest.fixture
-def start(tmp_path, warm_caches):
+def start_importing(start):
     """Start a script, of which each import is told on standard error as it ends."""
-    started = []
 
-    def call(script, *arguments, flags=warm_caches):
-        process = subprocess.Popen(
-            [sys.executable, "-X", "importtime", REPOSITORY / script, *arguments],
-            cwd=tmp_path,
-            env=os.environ | {"PYTENSOR_FLAGS": flags},
+    def call(*command, **options):
+        return start(
+            *command,
+            python=["-X", "importtime"],
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            # What runs the tests in the background has them ignore it.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+            **options,
         )
-        started.append(process)
-        return process
 
-    yield call
-    for process in started:
-        process.kill()
-        process.communicate()
+    return call
 
 
 def signalled(process, number, text, delay=0.0):
@@ -55,110 +38,109 @@ def signalled(process, number, text, delay=0.0):
 
 
 @needs_posix
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(
-    "module",
-    ["numpy.version", "numpy\n", "pytensor.configparser", "pytensor.graph.basic"],
+    "number, module",
+    [(signal.SIGINT, "numpy\n"), (signal.SIGTERM, "pytensor.graph.basic")],
 )
-def test_signal_during_imports(start, number, module):
+def test_signal_during_imports(start_importing, number, module):
     """The process ends by the signal itself, which a shell shows as 130 and 143."""
-    process = start("logistic_sgd.py", "--dataset", "digits")
+    process = start_importing(SGD, "--dataset", "digits")
     assert signalled(process, number, f" {module}") == []
     assert process.returncode == -number
 
 
 @needs_posix
-def test_signal_before_the_script_takes_over(start):
-    """Between the last import and the handlers of the run, either may answer."""
-    for delay in (0.0, 0.01, 0.05, 0.2):
-        process = start("logistic_cg.py", "--dataset", "digits")
-        errors = signalled(process, signal.SIGINT, " utils.training.monitor", delay)
-        assert process.returncode in (-signal.SIGINT, 130)
-        assert not any("Traceback" in line for line in errors)
+@needs_compiler
+def test_signal_during_compilation(start_importing, tmp_path, tiny_npz):
+    cold = {"PYTENSOR_FLAGS": f"base_compiledir={tmp_path / 'cold'}"}
+    process = start_importing(SGD, *TINY, tiny_npz, "--backend", "c", environment=cold)
+    errors = signalled(process, signal.SIGINT, "... compiling", 0.5)
+    assert errors == [f"{SGD}: stopped by SIGINT outside of training"]
+    assert process.returncode == 130
 
 
-@needs_posix
-@pytest.mark.skipif(bool(c_compiler.find().error), reason="needs a C++ compiler")
-def test_signals_during_compilation(start, tmp_path, tiny_npz):
-    """Into one cache, empty at first, which the next run finds in order."""
-    flags = f"base_compiledir={tmp_path / 'cold'}"
-    command = ["logistic_sgd.py", *TINY, tiny_npz, "--backend", "c"]
-    for number, delay in ((signal.SIGTERM, 0.1), (signal.SIGINT, 0.5)):
-        process = start(*command, flags=flags)
-        errors = signalled(process, number, "... compiling", delay)
-        name = signal.Signals(number).name
-        assert errors == [f"logistic_sgd.py: stopped by {name} outside of training"]
-        assert process.returncode == 128 + number
-    process = start(*command, flags=flags)
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 0 and "Traceback" not in errors
-
-
-@needs_posix
-def test_interrupt_that_was_ignored_stays_so():
+def test_interrupt_that_was_ignored_stays_so(run):
     """As a shell sets it for what runs in the background."""
-    program = (
-        "import signal; from utils import startup; "
-        "signal.signal(signal.SIGINT, signal.SIG_IGN); startup.prepare('x'); "
-        "assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN"
+    ignored = run(
+        "-c",
+        "import signal; from utils.cli import startup; "
+        "signal.signal(signal.SIGINT, signal.SIG_IGN); startup.prepare('__main__'); "
+        "assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN",
     )
-    subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, check=True)
+    assert ignored.returncode == 0, ignored.stderr
 
 
 # Standard streams that are closed
 
 
-@needs_posix
-@pytest.mark.parametrize("script", SCRIPTS)
-@pytest.mark.parametrize("closed", ["2>&-", ">&-", "<&-", "<&- >&- 2>&-"])
-def test_closed_streams(run_script, tmp_path, tiny_npz, script, closed):
-    finished = run_script(
-        *[script, *TINY, tiny_npz, "--checkpoint", "run.ckpt"],
-        redirect=closed,
-        python=["-W", "error"],
-    )
+def assert_told(finished, folder, closed):
+    """What is told on one stream never goes to the other, nor into a file."""
     assert finished.returncode == 0, finished.stderr
-    # What is told on one stream never goes to the other, nor into a file.
     told = "Optimization complete" in finished.stdout, "ran for" in finished.stderr
     words = closed.split()
     assert told == (">&-" not in words, "2>&-" not in words)
     assert "Traceback" not in finished.stderr and "ran for" not in finished.stdout
-    folder = tmp_path / "folder"
     assert model_file.read(folder / "best_model.pkl")["metadata"]["epoch"] >= 1
     assert len(checkpoint_file.read(folder / "run.ckpt")["history"]["epoch"]) == 2
 
 
 @needs_posix
-def test_error_with_standard_error_closed(run_script):
-    finished = run_script(
-        "logistic_sgd.py", "--dataset", "missing.npz", redirect="2>&-"
-    )
-    assert finished.returncode == 1
-    assert finished.stdout.splitlines() == ["... loading data"]
-    assert finished.stderr == ""
+def test_closed_streams(run, tmp_path, tiny_npz):
+    closed = "<&- >&- 2>&-"
+    command = SGD, *TINY, tiny_npz, "--checkpoint", "run.ckpt"
+    finished = run(*command, redirect=closed, python=["-W", "error"])
+    assert_told(finished, tmp_path, closed)
 
 
-def test_import_changes_nothing(warm_caches):
+# Imports
+
+
+def test_import_changes_nothing(run):
     """What prepares a script is not done to a program that imports it."""
-    program = (
+    finished = run(
+        "-c",
         "import os, signal, sys; before = dict(os.environ), sys.stderr, "
         "signal.getsignal(signal.SIGINT); import logistic_sgd, logistic_cg; "
         "assert before == (dict(os.environ), sys.stderr, "
-        "signal.getsignal(signal.SIGINT))"
-    )
-    finished = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=REPOSITORY,
-        env=os.environ | {"PYTENSOR_FLAGS": warm_caches},
-        capture_output=True,
-        text=True,
+        "signal.getsignal(signal.SIGINT))",
     )
     assert finished.returncode == 0, finished.stderr
+
+
+def test_changed_copy_runs_itself(run, tmp_path, tiny_npz):
+    text = (REPOSITORY / SGD).read_text("utf-8")
+    changed = text.replace("... building the model", "... building my own model")
+    assert changed != text
+    (tmp_path / "my_copy.py").write_text(changed, "utf-8")
+    command = tmp_path / "my_copy.py", *TINY, tiny_npz
+    trained = run(*command, environment={"PYTHONPATH": REPOSITORY})
+    assert trained.returncode == 0, trained.stderr
+    assert trained.stdout.splitlines()[1] == "... building my own model"
+
+
+@pytest.mark.parametrize("name", ["logistic_sgd", "my-copy", "copy.of.mine"])
+def test_class_of_a_script_belongs_to_its_module(run, tmp_path, name):
+    """A pickle of what belongs to ``__main__`` opens in no other process."""
+    (tmp_path / f"{name}.py").write_text(
+        "import sys\n"
+        "from utils.cli import startup\n"
+        "class Model: pass\n"
+        "def main():\n"
+        "    print(Model.__module__, sys.modules[Model.__module__].Model is Model)\n"
+        "    return 7\n"
+        "if __name__ == '__main__':\n"
+        "    sys.exit(startup.run_as_module(__file__))\n"
+    )
+    ran = run(tmp_path / f"{name}.py", environment={"PYTHONPATH": REPOSITORY})
+    assert ran.returncode == 7, ran.stderr
+    assert ran.stdout == f"{name} True\n"
 
 
 # Settings
 
 
-def test_threads_that_are_no_number(run_script):
-    finished = run_script("logistic_sgd.py", environment={"OMP_NUM_THREADS": "many"})
-    assert "OMP_NUM_THREADS is 'many': expected a whole number" in error_line(finished)
+def test_threads_that_are_no_number(run):
+    finished = run(CG, environment={"OMP_NUM_THREADS": "many"})
+    line = error_line(finished)
+    assert line.startswith(f"{CG}: ")
+    assert "OMP_NUM_THREADS is 'many': expected a whole number" in line

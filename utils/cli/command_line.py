@@ -1,4 +1,4 @@
-"""What both scripts share: what becomes of their options, messages, exit codes."""
+"""Run a script from its command line: options, messages and exit statuses."""
 
 import contextlib
 import os
@@ -13,7 +13,6 @@ from utils.cli.stop_signals import stopping
 from utils.errors import UserError
 from utils.report.outputs import check_places, history_kept
 from utils.training import checkpoint_file
-from utils.training.cluster import Cluster
 from utils.training.monitor import Monitor, TrainingStopped
 
 __all__ = [
@@ -30,10 +29,12 @@ __all__ = [
 
 
 def cluster(options):
-    """The cluster that the options ask for, as a context manager; else of None."""
+    """The cluster that the options ask for, as a context manager; otherwise None's."""
     asked = given(options, "workers", "scheduler")
     if not asked:
         return contextlib.nullcontext()
+    from utils.training.cluster import Cluster  # only who asks for it pays for it
+
     return Cluster(**asked, notify=options.monitor.log)
 
 
@@ -43,8 +44,15 @@ def training_arguments(options, dataset="dataset"):
     Parameters
     ----------
     options : argparse.Namespace
+        Parsed, with the run's monitor as `monitor`.
     dataset : str
-        What the function calls the argument that names the dataset.
+        The function's name for the argument that names the dataset.
+
+    Returns
+    -------
+    dict
+        Those that were given. The dataset and the batch size are chosen here where
+        neither they nor a checkpoint to resume from were.
     """
     names = "n_epochs", "batch_size", "model", "backend", "checkpoint", "resume"
     arguments = given(options, *names) | {"monitor": options.monitor}
@@ -58,12 +66,12 @@ def training_arguments(options, dataset="dataset"):
 
 
 def default_dataset(notify):
-    """MNIST where it can be had; else `digits`, with a notice that says so.
+    """MNIST where it can be had; otherwise `digits`, and two lines that say so.
 
     Parameters
     ----------
     notify : callable
-        Called with each line of the notice.
+        Called with each line.
 
     Returns
     -------
@@ -83,7 +91,7 @@ def default_dataset(notify):
 
 
 def run(parser, action, arguments, floatX):
-    """Run a script's action; errors that a person can mend become one line.
+    """Run a script's action, and print an error that a person can mend as one line.
 
     Parameters
     ----------
@@ -91,15 +99,15 @@ def run(parser, action, arguments, floatX):
     action : callable
         Called with the parsed options.
     arguments : list of str or None
-        None (default of the scripts) means ``sys.argv``.
+        None means those of ``sys.argv``.
     floatX : {"float32", "float64"}
         Used where neither ``--floatX`` nor ``PYTENSOR_FLAGS`` names one.
 
     Returns
     -------
     int
-        Exit status: 0; 1 after an error; 128 and the signal's number where one stopped
-        the run, so 130 after Ctrl-C, or where nobody reads its output (141).
+        Exit status: 0; 1 after an error; 128 plus the signal's number where one stopped
+        the run, so 130 after Ctrl-C; 141 where nobody reads its output.
     """
     options = parser.parse_args(arguments)
     words = sys.argv[1:] if arguments is None else arguments
@@ -126,7 +134,7 @@ def run(parser, action, arguments, floatX):
 
 
 def _drop_output():
-    """Drop lines that cannot be written, or Python fails on them again at its end."""
+    """Drop lines that cannot be written: Python would try again at its end."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -134,7 +142,7 @@ def _drop_output():
 
 
 def _set_floatX(options, default):
-    """Set floatX: the option's, else PYTENSOR_FLAGS', the checkpoint's, the default."""
+    """Set floatX: the first of option, PYTENSOR_FLAGS, checkpoint and default."""
     # `is_default` tells whether PYTENSOR_FLAGS or .pytensorrc set it.
     if options.floatX or config._config_var_dict["floatX"].is_default:
         if options.resume and not options.floatX:
@@ -157,7 +165,7 @@ def print_run_time(script, seconds):
 
 
 def print_accuracy(step, accuracy, n_test):
-    """The accuracy of a run of so many steps, on standard error.
+    """Print the accuracy of a run of fixed length on standard error.
 
     Parameters
     ----------

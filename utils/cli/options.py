@@ -1,17 +1,18 @@
-"""The options that both scripts have."""
+"""The options that both scripts have, and those of a cluster."""
 
 import argparse
+import os
 
 from utils.backends import BACKENDS
 
 
 def parser(script, description, n_epochs):
-    """The options that both scripts have.
+    """A parser of the options that both scripts have.
 
     Parameters
     ----------
     script : str
-        The script's file name.
+        The script's file name or path; messages begin with its last part.
     description : str
         Its docstring; the first line is shown by ``--help``.
     n_epochs : int
@@ -22,7 +23,7 @@ def parser(script, description, n_epochs):
     argparse.ArgumentParser
     """
     summary = description.split("\n")[0]
-    result = argparse.ArgumentParser(prog=script, description=summary)
+    result = argparse.ArgumentParser(prog=os.path.basename(script), description=summary)
     add = result.add_argument
     add(
         "--dataset",
@@ -52,38 +53,38 @@ def parser(script, description, n_epochs):
     add(
         "--checkpoint",
         metavar="PATH",
-        help="keep the state of training in this file, at each validation",
+        help="save the state of training to this file at each validation",
     )
     add(
         "--resume",
         metavar="PATH",
-        help="go on from a checkpoint; options that are not given are as they were in "
-        "its run, and it is written further unless --checkpoint names another file",
+        help="resume from a checkpoint; options that are not given are those of its "
+        "run, and it is kept up to date unless --checkpoint names another file",
     )
     add(
         "--floatX",
         choices=("float32", "float64"),
-        help="precision (default: what PYTENSOR_FLAGS says, else float32 for SGD and "
-        "float64 for conjugate gradient)",
+        help="precision (default: what PYTENSOR_FLAGS says, otherwise float32 for SGD "
+        "and float64 for conjugate gradient)",
     )
     add(
         "--backend",
         metavar="{" + ",".join(BACKENDS) + "}",
         help="what the functions are compiled for (default: auto, which is C where a "
-        "C++ compiler works, else Numba; jax uses a GPU where JAX sees one)",
+        "C++ compiler works, otherwise Numba; jax uses a GPU where JAX sees one)",
     )
     add(
         "--plot",
         metavar="FOLDER",
-        help="after training, put pictures of the best model and of the run into this "
-        "folder, as PNG and SVG, and a history.csv; with --predict, what the model saw "
-        "of each picture (needs python -m pip install -e '.[plot]')",
+        help="after training, write pictures of the best model and of the run into "
+        "this folder, as PNG and SVG, and a history.csv; with --predict, each picture "
+        "as the model sees it (needs python -m pip install -e '.[plot]')",
     )
     add(
         "--report",
         metavar="PATH",
-        help="after training, write a page on the run and its model to this file, with "
-        "a pad to draw digits on: HTML that needs no server and no network",
+        help="after training, write a page about the run and its model to this file, "
+        "with a pad to draw digits on: HTML that needs no server and no network",
     )
     add(
         "--history",
@@ -99,7 +100,7 @@ def parser(script, description, n_epochs):
 
 
 def add_cluster_options(parser):
-    """Add the options that say on which processes to compute.
+    """Add the options that choose the processes to compute on.
 
     Parameters
     ----------
@@ -110,7 +111,7 @@ def add_cluster_options(parser):
         "--workers",
         type=int,
         metavar="N",
-        help="compute on N processes of this machine, each of one thread or of "
+        help="compute on N processes of this machine, each with one thread or "
         "OMP_NUM_THREADS (needs the extra `cluster`)",
     )
     where.add_argument(
@@ -122,12 +123,12 @@ def add_cluster_options(parser):
         "--shards",
         type=int,
         metavar="S",
-        help="parts of the training set that workers share out (default: as many as "
-        "workers); the last digits depend on it, not on the number of workers",
+        help="parts of the training set, shared out among the workers (default: one "
+        "for each); the last digits of results depend on it, not on the workers",
     )
 
 
 def given(options, *names):
-    """Those of the named options that were given, as keyword arguments."""
+    """The named options, as keyword arguments, without those that were not given."""
     values = {name: getattr(options, name) for name in names}
     return {name: value for name, value in values.items() if value is not None}

@@ -1,7 +1,7 @@
-"""What a script does before it imports PyTensor.
+"""The first and the last thing that a script does when it is run as a program.
 
-That import takes a second, and fails where the environment is not as PyTensor expects.
-Nothing that takes time is imported here.
+First, before PyTensor is imported: that import takes a second, and fails where the
+environment is not as PyTensor expects. Nothing that takes time is imported here.
 """
 
 import atexit
@@ -11,7 +11,7 @@ import signal
 import sys
 
 
-def prepare(script):
+def prepare(name):
     """Make ready for the import of PyTensor, or end the program with one line.
 
     Ctrl-C ends it without a traceback, until `stop_signals` takes over. Standard
@@ -21,14 +21,18 @@ def prepare(script):
 
     Parameters
     ----------
-    script : str
-        The script's file name, for messages.
+    name : str
+        The script's ``__name__``. Nothing is done where it is not ``"__main__"``, so
+        that a program which imports the script keeps its own signals and settings.
 
     Raises
     ------
     SystemExit
         With status 1 and a message, where the user has to mend something.
     """
+    if name != "__main__":
+        return
+    script = os.path.basename(sys.argv[0])
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     _open_closed_streams()
@@ -41,17 +45,47 @@ def prepare(script):
     _find_compile_cache(script)
 
 
+def run_as_module(path):
+    """Run the script's ``main`` from a module that has the script's own name.
+
+    What is defined in the running script belongs to ``__main__``, which no other
+    process can import: neither one that reads a pickle nor a cluster's worker. So the
+    file is loaded again as the module that an import of it would give. It is found by
+    its path, so that a changed copy under any name and in any folder runs itself.
+
+    Parameters
+    ----------
+    path : str
+        The script's ``__file__``.
+
+    Returns
+    -------
+    int
+        The exit status that ``main()`` returns.
+    """
+    import importlib.util
+
+    name, _ = os.path.splitext(os.path.basename(path))
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main()
+
+
 def _open_closed_streams():
-    """Keep the descriptors 0, 1 and 2 from files, into which libraries would print."""
+    """Open the null device for streams that are closed.
+
+    A file would get their descriptors otherwise, and libraries would print into it.
+    """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            # A file gets the lowest descriptor that is free: the stream's own.
+            # It gets the lowest descriptor that is free: the stream's own.
             null = open(os.devnull, mode, errors="backslashreplace")
             setattr(sys, name, null)
 
 
 def _find_home():
-    """PyTensor wants a home, if only to find no settings there."""
+    """Name a home where none can be found: PyTensor cannot be imported without."""
     if not os.environ.get("HOME"):
         os.environ.pop("HOME", None)
         if os.path.expanduser("~") == "~":
@@ -59,6 +93,7 @@ def _find_home():
 
 
 def _find_compile_cache(script):
+    """Have PyTensor compile into a temporary folder where its own cannot be used."""
     flags = os.environ.get("PYTENSOR_FLAGS", "")
     named = re.findall(r"(?:^|,)\s*(?:base_)?compiledir\s*=\s*([^,]+)", flags)
     if sys.platform == "win32" or (not named and _settings_name_one()):
@@ -89,7 +124,7 @@ def _find_compile_cache(script):
 
 
 def _settings_name_one():
-    """Whether .pytensorrc names a folder, which is then PyTensor's business."""
+    """True where .pytensorrc names a folder, which is then PyTensor's business."""
     for path in os.environ.get("PYTENSORRC", "~/.pytensorrc").split(os.pathsep):
         try:
             with open(os.path.expanduser(path), encoding="utf-8") as file:
@@ -101,7 +136,7 @@ def _settings_name_one():
 
 
 def _why_unusable(place):
-    """Why nothing can be compiled into a folder; empty where it can."""
+    """The reason why a folder cannot be compiled into; empty where it can."""
     try:
         os.makedirs(place, exist_ok=True)
         place.encode()

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM ask a run to stop; a second one ends it at once."""
+"""Stop a run on Ctrl-C or SIGTERM: at its next minibatch, on a second one at once."""
 
 import contextlib
 import signal
@@ -9,11 +9,11 @@ from utils.training.monitor import TrainingStopped
 
 @contextlib.contextmanager
 def stopping(monitor):
-    """While the block runs, have SIGINT and SIGTERM stop the run of `monitor`.
+    """Have SIGINT and SIGTERM stop the run of `monitor` while the block runs.
 
-    The first one, while the training loop runs, has it end at the next minibatch.
-    Before and after, and where a second one comes, the block is left at once. A third
-    is the system's business. Signals that were ignored stay so, as under ``nohup``.
+    The first signal within the training loop ends it at the next minibatch. Outside of
+    the loop, and on a second signal, the block is left at once. A third has the
+    system's default effect. Signals that were ignored stay ignored, as under ``nohup``.
     Outside of the main thread, where Python handles no signals, nothing changes.
 
     Parameters

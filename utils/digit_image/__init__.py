@@ -1,8 +1,8 @@
-"""One's own digit: a picture file to the 28x28 pixels that a model of MNIST expects.
+"""From a picture of a digit to the 28x28 pixels that a model of MNIST expects.
 
 A picture may be of any size and colour, dark on light or light on dark, drawn, scanned
 or photographed. `picture_file` reads it as grey, `paper` tells ink from paper,
-`fitting` brings the ink to MNIST's size and place, `preview` shows what came of it.
+`fitting` brings the ink to MNIST's size and place, `preview` shows the result.
 """
 
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class DigitImage:
     grey : numpy.ndarray of float64, ``(height, width)``
         The picture as it was read: 0 is black, 255 white.
     pixels : numpy.ndarray of float64, ``(784,)``
-        What the model gets; see `read`.
+        The model's input; see `read`.
     """
 
     path: str
@@ -58,8 +58,8 @@ def read(path):
     Returns
     -------
     numpy.ndarray of float64, ``(784,)``
-        Row by row, 0 for paper to 255/256 for ink, as MNIST's ``byte / 256``. With a
-        first axis, ``read(path)[None]``, it is what `predict` takes as `images`.
+        Row by row, from 0 for paper to 255/256 for ink, as MNIST's ``byte / 256``.
+        With a first axis, ``read(path)[None]``, `predict` takes it as `images`.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def read(path):
 
 
 def read_all(paths):
-    """Read the digits in picture files; one that cannot be read stops no other.
+    """Read the digits in picture files, past those that cannot be read.
 
     Parameters
     ----------

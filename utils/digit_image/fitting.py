@@ -1,13 +1,13 @@
-"""Ink of any size, brought to 28x28 pixels as MNIST's makers did it.
+"""Scale ink of any size to 28x28 pixels, as MNIST's makers did.
 
 `utils/report/page/reader.js` does the same in a browser, step by step, so that page and
-program see the same digit; whoever changes one changes the other.
+program see the same digit: a change to one belongs in the other.
 
 References
 ----------
 Y. LeCun, C. Cortes and C. J. C. Burges, The MNIST database of handwritten digits, for
-the box, the aspect ratio and the centre of mass. Which pixel is meant by the centre is
-read off the published images: their centre of mass always lies within the pixel of row
+the box, the aspect ratio and the centre of mass. They do not say which pixel is the
+centre; in the published images, the centre of mass always lies within the pixel of row
 14 and column 14, counted from 0.
 """
 
@@ -15,17 +15,17 @@ import numpy as np
 
 SIDE, BOX = 28, 20
 
-# Less ink than this fraction of the darkest does not widen the box: the fringe that
-# JPEG leaves around a stroke mostly stays below it, the edge of a digit of MNIST above.
+# Fainter ink than this fraction of the darkest does not widen the box: the fringe that
+# JPEG leaves around a stroke is mostly fainter, the edge of MNIST's digits is not.
 FAINT = 1 / 16
 
-# Sums taken in another order differ in the last bits, and would fall on the other side
-# of a whole number where a symmetric drawing puts the centre of mass right on one.
+# Sums in another order differ in their last bits, and would fall on either side of a
+# whole number, where a symmetric drawing has its centre of mass.
 ROUNDING = 1e-6
 
 
 def fit(ink):
-    """Scale ink to 20 pixels, and put its centre of mass into the middle of 28x28.
+    """Scale ink to 20 pixels, and put its centre of mass in the middle of 28x28.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def fit(ink):
     Returns
     -------
     numpy.ndarray of float64, ``(28, 28)``
-        Between 0 and 255/256, which the darkest pixel has: MNIST's ``byte / 256``.
+        From 0 to 255/256, the value of the darkest pixel, as MNIST's ``byte / 256``.
     """
     ink = np.asarray(ink, dtype=np.float64)
     box = _crop(ink)
@@ -67,7 +67,7 @@ def area_average(values, height, width):
 
 
 def _coverage(n_old, n_new):
-    """Row i: the share that each old pixel has in new pixel i, ``(n_new, n_old)``."""
+    """Share of each old pixel (column) in each new one (row), ``(n_new, n_old)``."""
     edges = np.arange(n_new + 1)[:, None] * (n_old / n_new)
     old = np.arange(n_old)
     overlap = np.minimum(edges[1:], old + 1) - np.maximum(edges[:-1], old)
@@ -75,14 +75,14 @@ def _coverage(n_old, n_new):
 
 
 def _crop(ink):
-    """The part of the picture that more than faint ink spans."""
+    """The part of the picture within which there is more than faint ink."""
     strong = ink > FAINT * ink.max()
     rows, columns = (np.flatnonzero(strong.any(axis=axis)) for axis in (1, 0))
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def _offset(profile):
-    """Where a box with these sums of ink begins, so that pixel 14 has their centre."""
+    """First pixel of a box with these sums of ink, if pixel 14 is to be its centre."""
     centre = (profile * (np.arange(len(profile)) + 0.5)).sum() / profile.sum()
     offset = SIDE // 2 - int(np.floor(centre + ROUNDING))
     # Ink far to one side would push the box over the edge.

@@ -1,31 +1,31 @@
-"""Grey picture to ink: what is paper, what is ink, and which of them is the darker."""
+"""Tell ink from paper in a grey picture, whichever of them is darker."""
 
 import numpy as np
 
 from utils.errors import DigitImageError
 
-# Grey levels of 255 between paper and ink below which a picture counts as blank.
+# A picture with fewer grey levels (of 255) between paper and ink counts as blank.
 FAINTEST_CONTRAST = 24
 
 # A clean drawing deviates from its paper by nothing; a photograph by more than this.
 CLEAN = 1.0
 
-# Of a normal distribution, in standard deviations.
+# The median distance from the mean of a normal distribution, in standard deviations.
 MEDIAN_DEVIATION = 0.6745
 
-# Pixels a side that are enough to find the paper's surface.
+# The paper's surface is fitted to a picture thinned out to this many pixels a side.
 FITTED_SIDE = 100
 
 
 def find_ink(grey):
-    """How much ink lies on each pixel.
+    """Find how much ink lies on each pixel.
 
-    Paper is the picture's border: a surface of second degree is fitted to it, then
-    again to all that lies close to the surface, so that a shadow or a lamp's light is
-    not taken for ink. Ink is whichever side of the paper, darker or lighter, deviates
-    more. What is no more than the paper's own noise is paper, and in a photograph also
-    what has less than two fifths of the ink's contrast; specks that hold less than a
-    hundredth of the ink are dropped.
+    The picture's border is taken for paper: a surface of second degree is fitted to it,
+    then again to all pixels close to the surface, so that a shadow or a lamp's light is
+    not taken for ink. Ink is darker or lighter than this surface, whichever deviates
+    more. Deviations within the paper's own noise are dropped, in a photograph also
+    those below two fifths of the ink's contrast, and specks that hold less than a
+    hundredth of the ink.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def find_ink(grey):
             f"levels, at least {max(FAINTEST_CONTRAST, 6 * noise):.0f} are expected. "
             "Write with a darker pen, or come closer"
         )
-    # Most of the strong pixels' level, not one speck's.
+    # The level of nearly all strong pixels: the maximum may be a single speck's.
     full = np.percentile(ink[ink > contrast / 2], 95)
     least = 4 * noise if noise <= CLEAN else max(4 * noise, 0.4 * full)
     ink = np.clip((ink - least) / (full - least), 0, 1)
@@ -69,7 +69,7 @@ def find_ink(grey):
 
 def _fit_paper(grey):
     """The paper's grey at each pixel, and its noise as a standard deviation."""
-    # Each side by itself: of a narrow strip, all rows are needed.
+    # Each axis by itself: a narrow strip needs all of its short one.
     row_step, column_step = (-(-n // FITTED_SIDE) for n in grey.shape)
     some = grey[::row_step, ::column_step]
     ring = max(1, min(some.shape) // 20)
@@ -97,7 +97,7 @@ def _terms(shape):
 
 
 def _tolerance(residual):
-    """How far from the paper's level a pixel may lie and still be paper."""
+    """The largest distance from the paper's level that a pixel of paper may have."""
     return max(4 * np.median(residual) / MEDIAN_DEVIATION, FAINTEST_CONTRAST / 2)
 
 

@@ -1,4 +1,4 @@
-"""A picture file to an array of grey; the only module here that needs Pillow."""
+"""Read a picture file as an array of grey, with Pillow."""
 
 import warnings
 
@@ -6,16 +6,16 @@ import numpy as np
 
 from utils.errors import DigitImageError
 
-# Those that Pillow decodes itself; for others it would start programs.
+# Pillow decodes these itself; for others it would start programs.
 FORMATS = "PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM"
 
-# Larger pictures are shrunk first: 20 pixels will be left.
+# Larger pictures are shrunk first: only 20 pixels will be left in the end.
 LARGEST_SIDE = 560
 SMALLEST_SIDE = 8
 
 
 def read_grey(path):
-    """Read a picture as grey, turned as its camera says, on opaque paper.
+    """Read a picture as grey, turned upright by its camera's note, on opaque paper.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def read_grey(path):
     except OSError as error:
         reason = error.strerror or "it is damaged, or of another kind"
         raise _unreadable(path, reason) from error
-    except Exception as error:  # a decoder's, on damaged data: of any kind
+    except Exception as error:  # decoders raise any kind on damaged data
         raise _unreadable(path, f"it is damaged: {error}") from error
 
 
@@ -88,19 +88,19 @@ def _grey(image):
         np.asarray(_shrink(band), dtype=np.float64)
         for band in (rgba.convert("L"), rgba.getchannel("A"))
     )
-    # Under light ink the paper is black, or a white digit would vanish on white.
+    # Black paper under light ink: a white digit would vanish on white.
     ink_level = (grey * opacity).sum() / max(opacity.sum(), 1)
     paper = 255.0 if ink_level < 128 else 0.0
     return paper + (grey - paper) * opacity / 255
 
 
 def _shrink(band):
-    """An 8-bit band, its longer side brought below LARGEST_SIDE by whole factors."""
+    """Shrink an 8-bit band by a whole factor, so that no side exceeds LARGEST_SIDE."""
     return band.reduce(-(-max(band.size) // LARGEST_SIDE))
 
 
 def _deep_grey(grey):
-    """16 bits and more, of whatever range: the range there is becomes 0 to 255."""
+    """Shrink grey of 16 bits or more, and scale its range to between 0 and 255."""
     step = min(-(-max(grey.shape) // LARGEST_SIDE), *grey.shape)
     # A mean over step x step pixels; up to step - 1 rows and columns are left over.
     height, width = (n // step for n in grey.shape)

@@ -1,4 +1,4 @@
-"""A picture of what the model saw: the file as it was read, and the 28x28 pixels."""
+"""Show what the model sees: a picture as it was read, beside its 28x28 pixels."""
 
 import io
 from pathlib import Path
@@ -11,13 +11,12 @@ HEIGHT, GAP = 280, 20
 
 
 def write_previews(digits, folder):
-    """Write ``NAME_seen.png`` for each digit: on the left the picture, grey, on the
-    right what the model gets.
+    """Write ``NAME_seen.png`` for each digit: the grey picture, and the model's input.
 
     Parameters
     ----------
     digits : iterable of DigitImage
-        NAME is the stem of its file; of two equal stems the second gets a number.
+        NAME is the stem of a digit's file; the second of two equal stems gets a number.
     folder : str or os.PathLike
         Created where it is missing.
 
@@ -28,7 +27,7 @@ def write_previews(digits, folder):
     Raises
     ------
     utils.files.WriteError
-        Where the folder cannot be made, or a file in it not written.
+        If the folder cannot be made, or a file in it cannot be written.
     """
     folder = Path(folder)
     make_folder(folder)
@@ -45,13 +44,13 @@ def write_previews(digits, folder):
 
 
 def _side_by_side(digit):
-    """The bytes of a PNG file."""
+    """A PNG file, as bytes: the picture on the left, the model's input on the right."""
     from PIL import Image
 
     height, width = digit.grey.shape
     width = max(1, round(width * HEIGHT / height))
     read = Image.fromarray(np.clip(digit.grey, 0, 255).astype("uint8"))
-    # Dark on light, as people write; the numbers are the other way round.
+    # Dark on light, as people write; in the numbers ink is the larger value.
     seen = Image.fromarray((255 - digit.pixels.reshape(28, 28) * 255).astype("uint8"))
     page = Image.new("L", (width + GAP + HEIGHT + 2, HEIGHT + 2), 160)
     page.paste(255, (width, 0, width + GAP, HEIGHT + 2))

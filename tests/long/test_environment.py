@@ -1,0 +1,180 @@
+"""Both scripts as processes in unusual environments: what takes long, and variants."""
+
+import os
+import shutil
+
+import pytest
+from conftest import needs_posix
+from processes import REPOSITORY, SCRIPTS, SGD, TINY, error_line
+from test_environment import (
+    ASCII_LOCALE,
+    NO_FLAGS,
+    assert_notice,
+    assert_worked,
+    read_only,
+    temporary,
+    without_write_permission,
+)
+
+__all__ = ["read_only", "temporary"]
+
+# PyTensor's compile cache and the home it is in
+
+
+@needs_posix
+def test_home_that_cannot_be_found(run, tmp_path, tiny_npz, temporary):
+    """Of a user whom the system does not know, as in a container."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import pwd\ndef getpwuid(uid): raise KeyError(uid)\npwd.getpwuid = getpwuid\n"
+    )
+    unknown = dict.fromkeys(("HOME", "USER", "LOGNAME"))
+    environment = NO_FLAGS | unknown | {"PYTHONPATH": tmp_path, "TMPDIR": temporary}
+    finished = run(SGD, *TINY, tiny_npz, environment=environment)
+    assert_worked(finished, tmp_path)
+    assert_notice(finished, temporary, os.devnull)
+
+
+@needs_posix
+def test_home_that_is_not_set(run, tmp_path, tiny_npz):
+    environment = {"HOME": None, "XDG_CACHE_HOME": None}
+    finished = run(SGD, *TINY, tiny_npz, environment=environment)
+    assert_worked(finished, tmp_path)
+
+
+@needs_posix
+def test_home_that_is_read_only(run, tmp_path, tiny_npz, read_only, temporary):
+    finished = run(
+        *[SGD, *TINY, tiny_npz],
+        environment=NO_FLAGS | {"HOME": read_only, "TMPDIR": temporary},
+        preexec_fn=without_write_permission,
+    )
+    assert_worked(finished, tmp_path)
+    assert_notice(finished, temporary, read_only)
+
+
+@needs_posix
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_home_that_is_a_file(run, tmp_path, tiny_npz, temporary, script):
+    """As far as the dataset, for which it has to import PyTensor."""
+    environment = NO_FLAGS | {"HOME": tiny_npz, "TMPDIR": temporary}
+    finished = run(script, "--dataset", "missing", environment=environment)
+    assert_notice(finished, temporary, tiny_npz)
+    _, error = finished.stderr.splitlines()
+    assert error.startswith(f"{script}: error: missing: expected a dataset")
+    quiet = run(*[script, "--dataset", "missing", "--quiet"], environment=environment)
+    assert quiet.stderr.splitlines() == [error]
+
+
+def test_compile_cache_that_was_named_is_not_replaced(run, tmp_path, tiny_npz):
+    place = tmp_path / "file" / "cache"
+    place.parent.write_bytes(b"")
+    environment = {"PYTENSOR_FLAGS": f"floatX=float32,base_compiledir={place}"}
+    finished = run(SGD, *TINY, tiny_npz, environment=environment)
+    line = error_line(finished)
+    assert f"{place} cannot be used (Not a directory)" in line
+    assert "PYTENSOR_FLAGS=base_compiledir=FOLDER" in line
+
+
+# The compiler
+
+
+@needs_posix
+@pytest.mark.parametrize(
+    "compiler",
+    [None, "exit 1", 'test "$1" = -v || { echo fatal error: no headers >&2; exit 1; }'],
+)
+def test_no_compiler_that_works(run, tmp_path, tiny_npz, compiler):
+    """The default is then Numba, and C is refused in one line."""
+    if compiler is not None:
+        path = tmp_path / "g++"
+        path.write_text(f"#!/bin/sh\n{compiler}\n")
+        path.chmod(0o755)
+    environment = {"PATH": tmp_path}
+    finished = run(SGD, *TINY, tiny_npz, environment=environment)
+    assert_worked(finished, tmp_path)
+    refused = run(
+        *[SGD, *TINY, tiny_npz, "--backend", "c"],
+        environment=environment,
+    )
+    line = error_line(refused)
+    assert "The C backend cannot be used: " in line and "backend numba" in line
+
+
+# Python's options, threads
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("python", [["-O"], ["-W", "error"]])
+def test_python_option(run, tmp_path, tiny_npz, script, python):
+    assert_worked(run(script, *TINY, tiny_npz, python=python), tmp_path)
+
+
+def test_every_warning_an_error_with_numba(run, tmp_path, tiny_npz):
+    arguments = [*TINY, tiny_npz, "--backend", "numba"]
+    finished = run(SGD, *arguments, python=["-W", "error"])
+    assert_worked(finished, tmp_path)
+
+
+@pytest.mark.parametrize("threads", [1, 64])
+def test_threads(run, tmp_path, threads):
+    """The bound is a hundred times what an idle machine of two cores takes."""
+    command = SGD, "--dataset", "digits", "--n-epochs", 20
+    finished = run(*command, environment={"OMP_NUM_THREADS": threads})
+    assert_worked(finished, tmp_path)
+    assert float(finished.stderr.split()[-1].rstrip("s")) < 10
+
+
+# Names and locales
+
+
+def test_names_with_spaces_and_letters_beyond_ascii(run, tmp_path, tiny_npz):
+    place = tmp_path / "naïve größe 数"
+    copy = place / "the code"
+    no_code = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(REPOSITORY / "utils", copy / "utils", ignore=no_code)
+    for script in SCRIPTS:
+        shutil.copy(REPOSITORY / script, copy)
+    dataset = place / "ein Satz.npz"
+    dataset.write_bytes(tiny_npz.read_bytes())
+    environment = {"PYTENSOR_FLAGS": f"base_compiledir={place / 'compile cache'}"}
+    environment |= {"HOME": place, "LOGREG_CACHE": place / "cache"}
+    files = ["--model", "модель 1.pkl", "--checkpoint", "ein Lauf.ckpt"]
+    for script in SCRIPTS:
+        arguments = [*TINY, dataset, *files]
+        finished = run(copy / script, *arguments, environment=environment, cwd=place)
+        assert finished.returncode == 0, finished.stderr
+        assert (place / "модель 1.pkl").is_file()
+        resumed = run(
+            *[copy / script, "--resume", "ein Lauf.ckpt", "--n-epochs", "3"],
+            environment=environment,
+            cwd=place,
+        )
+        assert resumed.returncode == 0, resumed.stderr
+        (place / "модель 1.pkl").unlink()
+
+
+@needs_posix
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_locale_that_is_not_utf8(run, tmp_path, tiny_npz, script):
+    name = tiny_npz.with_name("größe 数.npz")
+    tiny_npz.rename(name)
+    assert_worked(run(script, *TINY, name, environment=ASCII_LOCALE), tmp_path)
+
+
+@needs_posix
+def test_message_that_the_encoding_of_streams_cannot_show(run):
+    environment = {"PYTHONIOENCODING": "ascii:strict"}
+    line = error_line(run(SGD, "--dataset", "größe.npz", environment=environment))
+    assert "gr\\" in line and "expected a dataset, found no such file" in line
+
+
+@needs_posix
+def test_compile_cache_that_the_locale_cannot_name(run, tmp_path, temporary):
+    environment = NO_FLAGS | ASCII_LOCALE | {"TMPDIR": temporary}
+    finished = run(
+        *[SGD, "--dataset", "missing"],
+        environment=environment | {"HOME": tmp_path / "größe"},
+    )
+    assert_notice(finished, temporary, "")
+    notice, error = finished.stderr.splitlines()
+    assert "PYTHONUTF8=1" in notice and "error: missing: expected a dataset" in error

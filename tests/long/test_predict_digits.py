@@ -1,0 +1,46 @@
+"""Predictions of a trained model for test digits that are drawn as a person might."""
+
+import numpy as np
+import pytensor
+import pytest
+
+from logistic_sgd import predict, predict_digits, sgd_optimization_mnist
+from utils import datasets
+
+pytest.importorskip("PIL", reason="needs the extra `plot`")
+
+
+@pytest.fixture(scope="module")
+def trained(mnist_folder, tmp_path_factory):
+    path = tmp_path_factory.mktemp("trained") / "best_model.pkl"
+    with pytensor.config.change_flags(floatX="float32"):
+        sgd_optimization_mnist(n_epochs=3, dataset=mnist_folder, model=path)
+    return path
+
+
+def draw(image, rng, n):
+    """A test image as a person might send it: enlarged, coloured, off the centre."""
+    from PIL import Image, ImageOps
+
+    side = int(rng.integers(90, 400))
+    ink = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
+    page = Image.new("L", tuple(int(side + m) for m in rng.integers(0, 200, size=2)))
+    page.paste(ink, tuple(int(m) for m in rng.integers(0, 10, size=2)))
+    paper, pen = rng.integers(190, 256, 3), rng.integers(0, 90, 3)
+    if n % 2:
+        paper, pen = pen, paper
+    return ImageOps.colorize(page, black=tuple(paper), white=tuple(pen))
+
+
+def test_redrawn_test_images_keep_their_labels(mnist_folder, trained, tmp_path, capsys):
+    test_set_x, _ = datasets.load(mnist_folder)[2]
+    images = test_set_x[:80]
+    rng = np.random.default_rng(5)
+    names = []
+    for n, image in enumerate((images * 256).astype("uint8").reshape(-1, 28, 28)):
+        names.append(tmp_path / f"{n}.{'jpg' if n % 3 else 'png'}")
+        draw(image, rng, n).save(names[-1])
+    probabilities = predict_digits(names, trained)
+    same = probabilities.argmax(axis=1) == predict(trained, images=images)
+    assert same.mean() >= 0.93
+    assert len(capsys.readouterr().out.splitlines()) == 80

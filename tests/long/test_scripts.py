@@ -1,0 +1,136 @@
+"""Both scripts as processes: each backend and precision, and the rest of bad input."""
+
+import re
+from importlib.util import find_spec
+
+import pytest
+from conftest import needs_compiler
+from processes import (
+    CG,
+    SCRIPTS,
+    SGD,
+    TINY,
+    error_line,
+    published,
+    validation_errors,
+)
+
+BACKENDS = [
+    pytest.param("c", marks=needs_compiler),
+    "numba",
+    pytest.param(
+        "jax",
+        marks=pytest.mark.skipif(
+            find_spec("jax") is None, reason="needs the extra `jax`"
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize("backend", BACKENDS[1:])
+def test_sgd_trains_and_predicts_digits(run, backend):
+    """In silence, but for what a process of JAX or Numba could warn of."""
+    trained = run(SGD, "--dataset", "digits", "--n-epochs", 3, "--backend", backend)
+    assert trained.returncode == 0, trained.stderr
+    assert len(validation_errors(trained.stdout)) == 3
+    assert "arning" not in trained.stderr
+    predicted = run(SGD, "--predict", "--backend", backend)
+    assert predicted.returncode == 0, predicted.stderr
+    assert predicted.stderr == ""
+    first, labels = predicted.stdout.splitlines()
+    from sklearn.datasets import load_digits
+
+    expected = load_digits().target[1497:1507]
+    found = [int(label) for label in labels.strip("[]").split()]
+    assert sum(f == e for f, e in zip(found, expected, strict=True)) >= 8
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_quiet_keeps_the_lines_of_the_tutorial(run, script):
+    quiet = run(script, "--dataset", "digits", "--n-epochs", 1, "--quiet")
+    assert quiet.returncode == 0
+    assert quiet.stdout.splitlines()[0] == "... loading data"
+    assert re.fullmatch(rf"The code for file {script} ran for \d+\.\ds\n", quiet.stderr)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_two_runs_save_the_same_parameters(run, tmp_path, script):
+    for name in ("first.pkl", "second.pkl"):
+        done = run(script, "--dataset", "digits", "--n-epochs", 2, "--model", name)
+        assert done.returncode == 0, done.stderr
+    first, second = tmp_path / "first.pkl", tmp_path / "second.pkl"
+    assert first.read_bytes() == second.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "script, arguments, message",
+    [
+        (SGD, ["--dataset", "missing.pkl.gz"], "missing.pkl.gz"),
+        (CG, ["--dataset", "missing.pkl.gz"], "missing.pkl.gz"),
+        (SGD, ["--dataset", "digits", "--batch-size", "301"], "301 .* holds 300"),
+        (CG, ["--dataset", "digits", "--batch-size", "301"], "301 .* holds 300"),
+        (SGD, ["--dataset", "digits", "--batch-size", "0"], "batch_size is 0"),
+        (CG, ["--dataset", "digits", "--n-epochs", "0"], "n_epochs is 0"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_1(run, script, arguments, message):
+    line = error_line(run(script, *arguments, "--quiet"))
+    assert line.startswith(f"{script}: error: ")
+    assert re.search(message, line)
+
+
+def test_model_of_another_shape_than_the_dataset(run, tiny_npz):
+    trained = run(SGD, *TINY, tiny_npz)
+    assert trained.returncode == 0, trained.stderr
+    line = error_line(run(SGD, "--predict", "--dataset", "digits"))
+    assert re.search(r"best_model.pkl: .*\(n, 12\), found \(10, 64\)", line)
+
+
+def test_predict_without_a_model(run):
+    assert "best_model.pkl" in error_line(run(SGD, "--predict", "--dataset", "digits"))
+
+
+@pytest.mark.parametrize("floatX", ["float32", "float64"])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_sgd_on_mnist_gives_the_published_figures(run, mnist_folder, backend, floatX):
+    done = run(SGD, "--dataset", mnist_folder, "--backend", backend, "--floatX", floatX)
+    assert done.returncode == 0, done.stderr
+    assert validation_errors(done.stdout) == published("sgd_mnist.csv")
+    *_, complete, epochs = done.stdout.splitlines()
+    assert complete == (
+        "Optimization complete with best validation score of 7.500000 %,"
+        "with test performance 7.489583 %"
+    )
+    assert epochs.startswith("The code run for 74 epochs, with ")
+    program = "from logistic_sgd import predict; predict()"
+    predicted = run("-c", program, environment={"LOGREG_DATA": mnist_folder})
+    assert predicted.stdout.splitlines()[1] == "[7 2 1 0 4 1 4 9 6 9]"
+
+
+def test_sgd_on_the_tutorials_own_file(run, mnist_folder):
+    path = mnist_folder / "mnist.pkl.gz"
+    done = run(SGD, "--dataset", path, "--n-epochs", 2)
+    assert done.returncode == 0, done.stderr
+    assert validation_errors(done.stdout) == published("sgd_mnist.csv")[:2]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_cg_on_mnist_gives_the_published_figures(run, mnist_folder, backend):
+    done = run(CG, "--dataset", mnist_folder, "--backend", backend)
+    assert done.returncode == 0, done.stderr
+    found = [float(error) for error in validation_errors(done.stdout)]
+    expected = [float(error) for error in published("cg_mnist_float64.csv")]
+    assert found == pytest.approx(expected, abs=0.03)
+    assert done.stdout.splitlines()[-1] == (
+        "Optimization complete with best validation score of 7.312500 %, "
+        "with test performance 7.416667 %"
+    )
+
+
+def test_cg_on_mnist_in_float32(run, mnist_folder):
+    done = run(CG, "--dataset", mnist_folder, "--floatX", "float32")
+    assert done.returncode == 0, done.stderr
+    assert "arning" not in done.stderr
+    figures = re.findall(r"(\d+\.\d{6}) %", done.stdout.splitlines()[-1])
+    found = [float(figure) for figure in figures]
+    assert found == pytest.approx([7.32, 7.42], abs=0.05)

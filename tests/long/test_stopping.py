@@ -1,0 +1,112 @@
+"""Runs of both scripts that are stopped, killed or cut off, and resumed."""
+
+import re
+
+import kill_and_resume
+import pytest
+from kill_and_resume import parameters
+from test_stopping import (
+    CHECKPOINT,
+    INTERRUPT,
+    TINY,
+    lines,
+    stopped_in_the_sixth_epoch,
+    train,
+)
+
+from utils.training import checkpoint_file
+
+__all__ = ["train"]
+
+SCRIPTS = ["logistic_sgd", "logistic_cg"]
+
+
+@pytest.mark.parametrize(
+    "script, name, status",
+    [("logistic_sgd", "SIGINT", 130), ("logistic_cg", "SIGTERM", 143)],
+)
+def test_stopped_run_goes_on_as_the_unbroken(train, tmp_path, script, name, status):
+    unbroken = lines(train(script, *TINY))
+    expected = parameters(tmp_path)
+    printed = stopped_in_the_sixth_epoch(train, script, name, status)
+    assert printed == unbroken[: len(printed)]
+    resumed = train(script, "--resume", "run.ckpt")
+    assert resumed.returncode == 0, resumed.stderr
+    assert printed + lines(resumed) == unbroken
+    assert parameters(tmp_path) == expected
+
+
+def test_stopped_before_a_checkpoint(train, tmp_path):
+    early = train("logistic_sgd", *TINY, *CHECKPOINT, at_minibatch=INTERRUPT)
+    assert early.returncode == 130
+    assert early.stderr.endswith(
+        "stopped by SIGINT in epoch 1, minibatch 1/10. No model was good enough to be "
+        "saved yet. There is no checkpoint yet.\n"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny.npz"]
+
+
+def test_signal_that_was_ignored_stays_so(train):
+    """As a shell sets it for what runs in the background or under nohup."""
+    finished = train(
+        *["logistic_sgd", *TINY],
+        at_minibatch=f"if count == 15: {INTERRUPT}",
+        before="signal.signal(signal.SIGINT, signal.SIG_IGN)",
+    )
+    assert finished.returncode == 0
+    assert lines(finished)[-1].startswith("The code run for 6 epochs")
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_disk_full_in_the_middle_keeps_file_and_result(train, tmp_path, script):
+    """From the 55th minibatch on no file may grow beyond 100 bytes."""
+    unbroken = lines(train(script, *TINY))
+    limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))"
+    finished = train(
+        *[script, *TINY, *CHECKPOINT, "--quiet"],
+        at_minibatch=f"if count == 55: self._writer.wait(); {limit}",
+    )
+    assert finished.returncode == 1
+    assert lines(finished) == unbroken
+    *_, line = finished.stderr.splitlines()
+    assert re.match(
+        rf"{script}.py: error: .*: cannot be written \(File too large", line
+    )
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"best_model.pkl", "run.ckpt", "tiny.npz"}
+    kept = checkpoint_file.read(tmp_path / "run.ckpt")
+    assert 1 <= len(kept["history"]["epoch"]) < 6
+
+    resumed = train(script, "--resume", "run.ckpt")
+    assert resumed.returncode == 0
+    assert lines(resumed) == unbroken[-len(lines(resumed)) :]
+
+
+def test_model_that_cannot_be_written(train, tmp_path):
+    (tmp_path / "taken").mkdir()
+    finished = train("logistic_sgd", *TINY, "--model", "taken")
+    assert finished.returncode == 1
+    assert any(line.startswith("Optimization complete") for line in lines(finished))
+    message = "taken: cannot be written (expected the name of a file, which is a folder"
+    first, *_, last = [line for line in finished.stderr.splitlines() if message in line]
+    assert first.endswith("Training goes on.")
+    assert last.startswith("logistic_sgd.py: error: ")
+
+
+def test_learning_rate_that_is_too_large(train, tmp_path):
+    finished = train("logistic_sgd", *TINY, "--learning-rate", "1e38", "--quiet")
+    assert finished.returncode == 1
+    *_, line = finished.stderr.splitlines()
+    assert re.match(
+        r"logistic_sgd.py: error: the cost of a minibatch became (nan|inf) \(epoch 1, "
+        r"minibatch 10/10\): try a learning rate below 1e\+38\.",
+        line,
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny.npz"]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_killed_at_random_moments(script):
+    kill_and_resume.kill_and_resume(
+        f"{script}.py", 2, ["--dataset", "digits", "--n-epochs", "30"], seed=7
+    )

@@ -1,0 +1,104 @@
+"""Start the scripts, and programs of the tests, as processes: the one way to do it.
+
+The fixtures `run` and `start` do it in the test's temporary folder.
+"""
+
+import csv
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SCRIPTS = SGD, CG = "logistic_sgd.py", "logistic_cg.py"
+# Arguments that a dataset's path completes.
+TINY = "--batch-size", "10", "--n-epochs", "2", "--dataset"
+
+
+def start(*command, environment=(), python=(), redirect="", **options):
+    """Start Python as a process, without waiting for it.
+
+    It keeps its compiled code where the tests keep theirs; other PYTENSOR_FLAGS of who
+    runs the tests do not reach it.
+
+    Parameters
+    ----------
+    command : sequence of str or path
+        A script, from the repository where its path is not absolute, or ``"-c"`` and a
+        program, which can import all that the tests can; then arguments.
+    environment : dict
+        Changes to this process's environment; None removes a variable.
+    python : sequence of str
+        Options of Python.
+    redirect : str
+        Redirections in the shell's language, as in ``2>&-``.
+    options
+        Those of `subprocess.Popen`, such as `cwd`.
+
+    Returns
+    -------
+    subprocess.Popen
+        With text pipes for both outputs, unless `options` say otherwise.
+    """
+    from pytensor import config
+
+    changes = {"PYTENSOR_FLAGS": f"base_compiledir={config.base_compiledir}"}
+    first, *rest = command
+    if first == "-c":
+        changes["PYTHONPATH"] = os.pathsep.join(
+            [str(REPOSITORY), str(REPOSITORY / "tests")]
+        )
+    else:
+        first = REPOSITORY / first
+    variables = {**os.environ, **changes, **dict(environment)}
+    arguments = [sys.executable, *python, str(first), *map(str, rest)]
+    if redirect:
+        arguments = ["sh", "-c", f'"$@" {redirect}', "sh", *arguments]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(
+        arguments,
+        env={
+            name: str(value) for name, value in variables.items() if value is not None
+        },
+        **(pipes | options),
+    )
+
+
+def run(*command, timeout=300, **options):
+    """Run Python as a process to its end; parameters are those of `start`.
+
+    Returns
+    -------
+    subprocess.CompletedProcess
+    """
+    with start(*command, **options) as process:
+        try:
+            output, errors = process.communicate(timeout=timeout)
+        finally:
+            process.kill()
+    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+
+def lines(output):
+    """The lines that a script printed, without the rates, which differ between runs."""
+    return re.sub(r"with [0-9.]+ (epochs|steps)/sec", "", output).splitlines()
+
+
+def validation_errors(output):
+    """The validation errors that a script printed: percentages, as they are written."""
+    return re.findall(r"validation error (\d+\.\d{6}) %", output)
+
+
+def published(name):
+    """The validation errors in a file of those that the original program printed."""
+    with open(REPOSITORY / "tests" / "published" / name) as file:
+        return [row["validation_error_percent"] for row in csv.DictReader(file)]
+
+
+def error_line(finished):
+    """The only line on standard error of a script that ended with status 1."""
+    assert finished.returncode == 1
+    (line,) = finished.stderr.splitlines()
+    assert ".py: error: " in line
+    return line
