@@ -1,14 +1,11 @@
 """The fused operations for all numbers of rows, types of label, numbers of threads."""
 
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytensor
 import pytest
 import test_fusion_op
-from conftest import REPOSITORY
 from fused import assert_right, expected, mode_of, operations, problem, variables
 from pytensor import tensor as pt
 from test_fusion_op import each_precision
@@ -69,20 +66,15 @@ assert_right("c", "float32", values)
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="counts threads there")
-def test_runs_with_as_many_threads_are_equal_bit_for_bit():
+def test_runs_with_as_many_threads_are_equal_bit_for_bit(start):
     operations("c", "float32")
     if not openmp_works():
         pytest.skip("needs a compiler with OpenMP")
-    python_path = os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "tests")])
-    counts, runs = (1, 2, 3, 3), []
-    for count in counts:
-        threads = {"OMP_NUM_THREADS": str(count), "PYTHONPATH": python_path}
-        command = [sys.executable, "-c", THREADED_RUN]
-        runs.append(
-            subprocess.Popen(
-                command, env=os.environ | threads, stdout=subprocess.PIPE, text=True
-            )
-        )
+    counts = 1, 2, 3, 3
+    runs = [
+        start("-c", THREADED_RUN, environment={"OMP_NUM_THREADS": count})
+        for count in counts
+    ]
     results = [run.communicate()[0].split() for run in runs]
     assert [run.returncode for run in runs] == [0] * 4
     for count, (*digests, n_threads) in zip(counts, results, strict=True):
