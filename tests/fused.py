@@ -162,12 +162,11 @@ def other_classifier(m, W_shape, b_shape=(None,), dtype="float64"):
 
 
 def compiled(inputs, outputs, mode, **keywords):
-    """A function; a rewrite that fails raises, and constants fold uncompiled."""
+    """A function; a rewrite that fails raises."""
     # The Python linker would compile inner graphs, but for this.
     python = isinstance(mode.linker, PerformLinker)
     cxx = "" if python else pytensor.config.cxx
-    flags = {"cxx": cxx, "on_opt_error": "raise", "linker": "py"}
-    with pytensor.config.change_flags(**flags):
+    with pytensor.config.change_flags(cxx=cxx, on_opt_error="raise"):
         return pytensor.function(
             inputs, outputs, mode=mode, on_unused_input="ignore", **keywords
         )

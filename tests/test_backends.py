@@ -128,7 +128,7 @@ def test_warm_up_puts_back_a_random_generator(mode):
         return
     draw = compiled()
     if isinstance(mode.linker, OneModuleLinker):
-        assert type(draw.vm).__name__ == "CVM"  # random numbers have no C code
+        assert type(draw.vm).__name__ != "_CThunk"  # random numbers have no C code
     assert updated_variables(draw) == [generator]
     warm_up(draw)
     np.testing.assert_array_equal(draw(0), np.random.default_rng(6).uniform(size=2))

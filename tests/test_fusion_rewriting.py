@@ -43,6 +43,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:Bitwise inversion:DeprecationWar
 each_precision = pytest.mark.parametrize("dtype", TOLERANCES)
 
 
+@pytest.fixture(autouse=True)
+def constants_fold_uncompiled():
+    with pytensor.config.change_flags(linker="py"):
+        yield
+
+
 @each_precision
 def test_loss_and_gradients_become_one_operation(dtype):
     m = model(dtype)
@@ -78,7 +84,7 @@ def test_linkers_with_the_operations_get_them(linker):
     m = model("float32")
     for outputs, expected in ((with_gradients(m, m.cost), LOSS), ([m.errors], ERRORS)):
         fgraph = FunctionGraph(outputs=outputs, clone=True)
-        with pytensor.config.change_flags(on_opt_error="raise", linker="py"):
+        with pytensor.config.change_flags(on_opt_error="raise"):
             mode_of(linker).excluding("inplace").optimizer.rewrite(fgraph)
         ops = [type(node.op) for node in fgraph.apply_nodes]
         assert [op for op in ops if op in LOSS + ERRORS] == expected

@@ -37,6 +37,7 @@ from utils.backends.fusion.op import softmax_regression_loss
 from utils.backends.fusion.patterns import MOST_WEIGHTS
 
 pytestmark = quick.pytestmark
+constants_fold_uncompiled = quick.constants_fold_uncompiled
 
 
 @pytest.mark.parametrize("linker", ["c", "cvm"])
