@@ -30,7 +30,7 @@ def parse_arguments():
         type=Path,
         default=os.environ.get("LOGREG_DATA", "mnist.pkl.gz"),
         help="mnist.pkl.gz or a folder of the four IDX files of MNIST (default: what "
-        "LOGREG_DATA names, else ./mnist.pkl.gz)",
+        "LOGREG_DATA names, otherwise ./mnist.pkl.gz)",
     )
     parser.add_argument(
         "--runs", type=int, default=3, help="rounds of cold and warm runs (default: 3)"

@@ -5,7 +5,6 @@ import json
 import os
 import pickle
 import struct
-import subprocess
 import sys
 from pathlib import Path
 
@@ -67,7 +66,7 @@ def test_load_data_reads_a_pickle_of_python_2(tmp_path):
         for n in (1300, 700, 601)
     )
     path = tmp_path / "mnist.pkl.gz"
-    with gzip.open(path, "wb") as file:
+    with gzip.open(path, "wb", compresslevel=1) as file:
         pickle.dump(splits, file, protocol=2)
     loaded = [lesson.whole_minibatches(x, y) for x, y in lesson.load_data(path)]
     assert [len(y) for _, y in loaded] == [1200, 600, 600]
@@ -142,7 +141,7 @@ print(json.dumps(dataclasses.asdict(run)))
 """
 
 
-def test_run_measures_a_process(tmp_path):
+def test_run_measures_a_process(run, tmp_path):
     script = (
         "import sys; block = b'x' * 200_000_000\n"
         "print('setup: Fake 1.0, 2 threads', file=sys.stderr)\n"
@@ -150,17 +149,12 @@ def test_run_measures_a_process(tmp_path):
         "print('The code run for 74 epochs, with 12.5 epochs/sec')"
     )
     # From a small process: a child's peak begins with what its parent has.
-    finished = subprocess.run(
-        [sys.executable, "-c", MEASURE, script, tmp_path],
-        env=os.environ | {"PYTHONPATH": str(BENCHMARKS)},
-        capture_output=True,
-        check=True,
-    )
-    run = json.loads(finished.stdout)
-    assert (run["test_error"], run["speed"]) == (7.5, 12.5)
-    assert run["setup"] == "Fake 1.0, 2 threads"
-    assert 190 < run["peak_memory"] < 400
-    assert run["seconds"] > 0
+    finished = run("-c", MEASURE, script, tmp_path, cwd=BENCHMARKS)
+    measured = json.loads(finished.stdout)
+    assert (measured["test_error"], measured["speed"]) == (7.5, 12.5)
+    assert measured["setup"] == "Fake 1.0, 2 threads"
+    assert 190 < measured["peak_memory"] < 400
+    assert measured["seconds"] > 0
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,4 @@
-"""What Numba keeps on disk, as later processes load it."""
-
-import os
-import subprocess
-import sys
-
-import pytest
-from conftest import REPOSITORY
+"""Functions that Numba keeps on disk, as later processes load them."""
 
 SCRIPT = """
 import sys
@@ -22,28 +15,14 @@ print(*test_bytes.train(x, y, "numba", "float32", 3, int(sys.argv[2]))[1])
 """
 
 
-@pytest.fixture
-def costs(tmp_path):
-    """What a process prints that trains on an array of a kind, in minibatches."""
-    environment = os.environ | {
-        "PYTENSOR_FLAGS": f"base_compiledir={tmp_path}",
-        "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "tests")]),
-    }
+def test_functions_that_are_kept_give_what_was_compiled(run, tmp_path):
+    flags = {"PYTENSOR_FLAGS": f"base_compiledir={tmp_path}"}
 
-    def run(kind, batch_size):
-        finished = subprocess.run(
-            [sys.executable, "-c", SCRIPT, kind, str(batch_size)],
-            env=environment,
-            capture_output=True,
-            text=True,
-        )
+    def costs(kind, batch_size):
+        finished = run("-c", SCRIPT, kind, batch_size, environment=flags)
         assert finished.returncode == 0, finished.stderr
         return finished.stdout
 
-    return run
-
-
-def test_functions_that_are_kept_give_what_was_compiled(costs):
     first = costs("writeable", 20)
     # A mapped array is not writeable, which is another type to Numba.
     assert costs("mapped", 20) == first != ""

@@ -7,20 +7,18 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY
+from processes import CG, REPOSITORY
 
 pytest.importorskip("distributed", reason="needs the extra `cluster`")
 psutil = pytest.importorskip("psutil")
 
-CG = REPOSITORY / "logistic_cg.py"
-BIN = Path(sys.executable).parent
+DASK = Path(sys.executable).parent / "dask"
 SECONDS = 120  # in which any process here must have ended
 PATIENCE = 30  # seconds for what is promised within 15: a busy machine has them
 
@@ -42,40 +40,32 @@ def write_set(path, seed, n_train=2400):
 
 
 @pytest.fixture
-def processes():
-    """Processes that a test starts; what is left of them at its end is killed."""
+def begin(start, folder):
+    """Start Python in a process group of its own, as a terminal does."""
     started = []
-    yield started
-    for process in started:
-        if process.poll() is None:
-            for child in psutil.Process(process.pid).children(recursive=True):
+
+    def call(*command, cwd=folder, **environment):
+        variables = {"OMP_NUM_THREADS": 1, "PYTHONPATH": REPOSITORY} | environment
+        run = start(*command, cwd=cwd, environment=variables, start_new_session=True)
+        started.append(run)
+        return run
+
+    yield call
+    for run in started:
+        if run.poll() is None:
+            for child in family(run):
                 child.kill()
-            process.kill()
-        process.communicate()
 
 
-def start(processes, folder, *command, **environment):
-    """A process in a process group of its own, as a terminal starts one."""
-    path = os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")])
-    threads = {"OMP_NUM_THREADS": "1", "PYTHONPATH": path}
-    process = subprocess.Popen(
-        [*map(str, command)],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | threads | environment,
-        start_new_session=True,
-        # What runs the tests in the background has them ignore it.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    processes.append(process)
-    return process
+@pytest.fixture
+def train(begin):
+    """Start `logistic_cg.py`."""
 
+    def call(*arguments, dataset="set", n_epochs=400):
+        options = ["--dataset", dataset, "--batch-size", 20, "--n-epochs", n_epochs]
+        return begin(CG, *options, *arguments)
 
-def train(processes, folder, *arguments, dataset="set", n_epochs=400):
-    options = ["--dataset", dataset, "--batch-size", 20, "--n-epochs", n_epochs]
-    return start(processes, folder, sys.executable, CG, *options, *arguments)
+    return call
 
 
 def until(stream, text, count=1):
@@ -115,12 +105,12 @@ def assert_gone(processes):
     assert alive == []
 
 
-def test_killed_worker_and_number_of_workers_change_no_bit(processes, folder):
+def test_killed_worker_and_number_of_workers_change_no_bit(train, folder):
     runs = []
     for name, workers, kills in ("one", 1, 0), ("two", 2, 0), ("killed", 2, 1):
         model = folder / f"{name}.pkl"
         arguments = ["--workers", workers, "--shards", 4, "--model", model]
-        run = train(processes, folder, *arguments, n_epochs=150)
+        run = train(*arguments, n_epochs=150)
         lines, family_ = until_training(run), family(run)
         for victim in workers_of(run)[:kills]:
             victim.kill()
@@ -138,14 +128,14 @@ def test_killed_worker_and_number_of_workers_change_no_bit(processes, folder):
     assert runs[0] == runs[1] == runs[2]
 
 
-def test_all_workers_killed(processes, folder):
-    run = train(processes, folder, "--workers", 2, "--quiet")
+def test_all_workers_killed(train, folder):
+    run = train("--workers", 2, "--quiet")
     until_training(run)
-    begin = time.monotonic()
+    before = time.monotonic()
     for worker in workers_of(run):
         worker.kill()
     _, errors = rest(run)
-    assert time.monotonic() - begin < PATIENCE
+    assert time.monotonic() - before < PATIENCE
     assert run.returncode == 1
     (line,) = errors
     assert line.startswith("logistic_cg.py: error: all workers are gone: ")
@@ -159,9 +149,9 @@ def test_all_workers_killed(processes, folder):
         ("SIGKILL", False, -9, []),
     ],
 )
-def test_signal_leaves_no_process(processes, folder, name, to_all, status, said):
+def test_signal_leaves_no_process(train, name, to_all, status, said):
     """Ctrl-C goes to all processes of a terminal, the others to the script."""
-    run = train(processes, folder, "--workers", 2, "--quiet")
+    run = train("--workers", 2, "--quiet")
     until_training(run)
     others = family(run)
     assert len(workers_of(run)) == 2
@@ -176,11 +166,11 @@ def test_signal_leaves_no_process(processes, folder, name, to_all, status, said)
     assert_gone(others)
 
 
-def test_no_scheduler_at_the_address(processes, folder):
-    begin = time.monotonic()
-    run = train(processes, folder, "--scheduler", "tcp://127.0.0.1:9")
+def test_no_scheduler_at_the_address(train, folder):
+    before = time.monotonic()
+    run = train("--scheduler", "tcp://127.0.0.1:9")
     output, (line,) = rest(run)
-    assert time.monotonic() - begin < PATIENCE
+    assert time.monotonic() - before < PATIENCE
     assert (run.returncode, output) == (1, [])
     assert re.search(r"error: tcp://127.0.0.1:9: no scheduler answers there", line)
 
@@ -188,30 +178,22 @@ def test_no_scheduler_at_the_address(processes, folder):
 class ByHand:
     """A scheduler and workers, each started by a command of its own."""
 
-    def __init__(self, processes, folder):
-        self.processes, self.folder = processes, folder
-        file = folder / "scheduler.json"
+    def __init__(self, begin, folder):
+        self._begin, file = begin, folder / "scheduler.json"
         options = ["--host", "127.0.0.1", "--port", 0, "--dashboard-address", ":0"]
+        options += ["--scheduler-file", file]
         # The scheduler needs nothing of this program.
-        self.scheduler = self._dask("scheduler", *options, "--scheduler-file", file)
+        begin(DASK, "scheduler", *options, PYTHONPATH=None)
         _wait(lambda: file.exists() and file.read_text().endswith("}"))
         self.address = json.loads(file.read_text())["address"]
 
-    def _dask(self, *arguments, cwd=None, **environment):
-        log = {"PYTHONPATH": ""} | environment
-        process = start(
-            self.processes, cwd or self.folder, BIN / "dask", *arguments, **log
-        )
-        return process
-
-    def worker(self, cwd=None, pythonpath=REPOSITORY):
+    def worker(self, **options):
         """Start a worker, and wait until the scheduler has it."""
         before = self.n_workers()
-        process = self._dask(
-            *["worker", self.address, "--nthreads", 1, "--memory-limit", 0],
+        process = self._begin(
+            *[DASK, "worker", self.address, "--nthreads", 1, "--memory-limit", 0],
             *["--no-nanny", "--no-dashboard"],
-            cwd=cwd,
-            PYTHONPATH=str(pythonpath),
+            **options,
         )
         _wait(lambda: self.n_workers() == before + 1)
         return process
@@ -236,7 +218,7 @@ def _wait(condition):
 
 
 @pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="needs Linux's /proc")
-def test_scheduler_and_workers_started_by_hand(processes, folder):
+def test_scheduler_and_workers_started_by_hand(begin, train, folder):
     """One cluster's life: it works, is misled by a worker, loses one, and is gone."""
     write_set(folder / "other" / "set", seed=6)
     (folder / "empty").mkdir()
@@ -244,19 +226,19 @@ def test_scheduler_and_workers_started_by_hand(processes, folder):
     (folder / "older").mkdir()
     (folder / "older" / "logistic_cg.py").touch()
     older = os.pathsep.join([str(folder / "older"), str(REPOSITORY)])
-    by_hand = ByHand(processes, folder)
+    by_hand = ByHand(begin, folder)
     at = ["--scheduler", by_hand.address]
     # Each process looks there from its own folder.
     dataset = "/proc/self/cwd/set"
 
-    run = train(processes, folder, *at, dataset=dataset)
+    run = train(*at, dataset=dataset)
     _, (*_, line) = rest(run)
     assert run.returncode == 1
     assert "the scheduler has no workers" in line and "dask worker tcp://" in line
 
-    here = train(processes, folder, dataset=dataset, n_epochs=5)
+    here = train(dataset=dataset, n_epochs=5)
     first = by_hand.worker()
-    run = train(processes, folder, *at, dataset=dataset, n_epochs=5)
+    run = train(*at, dataset=dataset, n_epochs=5)
     output, errors = rest(run)
     assert run.returncode == 0, errors
     assert output == rest(here)[0]
@@ -266,8 +248,8 @@ def test_scheduler_and_workers_started_by_hand(processes, folder):
         (folder / "empty", REPOSITORY, r"/proc/self/cwd/set: .*"),
         (folder, older, r".*'compile_functions'.*All machines need the same version"),
     ]:
-        stranger = by_hand.worker(cwd, pythonpath)
-        run = train(processes, folder, *at, "--quiet", dataset=dataset)
+        stranger = by_hand.worker(cwd=cwd, PYTHONPATH=pythonpath)
+        run = train(*at, "--quiet", dataset=dataset)
         _, (line,) = rest(run)
         assert run.returncode == 1
         assert re.match(
@@ -277,15 +259,15 @@ def test_scheduler_and_workers_started_by_hand(processes, folder):
 
     # A second one joins in the middle, then the first is killed, then all.
     write_set(folder / "long", seed=7, n_train=100_000)
-    run = train(processes, folder, *at, dataset="long", n_epochs=100_000)
+    run = train(*at, dataset="long", n_epochs=100_000)
     until_training(run)
     second = by_hand.worker()
     until(run.stderr, "joined, 2 at work")
     first.kill()
     until(run.stderr, "was lost, 1 left")
-    begin = time.monotonic()
+    before = time.monotonic()
     second.kill()
     _, (*_, line) = rest(run)
-    assert time.monotonic() - begin < PATIENCE
+    assert time.monotonic() - before < PATIENCE
     assert run.returncode == 1
     assert line.startswith("logistic_cg.py: error: all workers are gone: ")

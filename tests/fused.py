@@ -1,0 +1,274 @@
+"""The fused operations compiled, graphs for them, and their results by SciPy.
+
+Most graphs run the Python code of the operations, as the C linkers get them.
+"""
+
+from functools import cache
+from types import SimpleNamespace
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+import reference
+from pytensor import grad
+from pytensor.compile.mode import Mode
+from pytensor.link.basic import PerformLinker
+
+import logistic_sgd
+from utils.backends import c_compiler, compilation_mode
+from utils.backends.fusion import softmax_regression_errors, softmax_regression_loss
+from utils.backends.fusion.op import SoftmaxRegressionErrors, SoftmaxRegressionLoss
+
+TOLERANCES = {"float32": 1e-5, "float64": 1e-12}
+N, N_IN, N_OUT = 61, 7, 5
+
+
+def mode_of(linker):
+    if linker in ("c", "cvm") and c_compiler.find().error:
+        pytest.skip(f"needs a C++ compiler: {c_compiler.find().error}")
+    return compilation_mode(linker) if linker in ("c", "numba") else Mode(linker)
+
+
+def variables(dtype, label_dtype="int32"):
+    """Symbolic x, W, b, y."""
+    names = zip("xWby", (dtype, dtype, dtype, label_dtype), (2, 2, 1, 1), strict=True)
+    return [pt.tensor(v, dtype=d, shape=(None,) * ndim) for v, d, ndim in names]
+
+
+@cache
+def operations(linker, dtype):
+    """A function of x, W, b, y that gives loss, gW, gb and errors."""
+    inputs = variables(dtype)
+    outputs = [*softmax_regression_loss(*inputs), softmax_regression_errors(*inputs)]
+    return pytensor.function(inputs, outputs, mode=mode_of(linker))
+
+
+def problem(n, n_in, n_out, dtype="float64", seed=0):
+    """Values of x, W, b, y: pixels in [0, 1), logits of a few units."""
+    rng = np.random.default_rng(seed)
+    x = rng.random((n, n_in)).astype(dtype)
+    W = (rng.normal(size=(n_in, n_out)) * 3 / np.sqrt(n_in)).astype(dtype)
+    y = rng.integers(0, n_out, n).astype("int32")
+    return x, W, rng.normal(size=n_out).astype(dtype), y
+
+
+def expected(x, W, b, y):
+    """The results of `operations`, by NumPy and SciPy in float64."""
+    x, W, b = (np.asarray(v, "float64") for v in (x, W, b))
+    return *reference.cost_and_gradients(W, b, x, y), reference.error(W, b, x, y)
+
+
+def assert_close(found, truth, dtype, least=0):
+    """Largest difference over largest magnitude is within the precision's tolerance.
+
+    A magnitude below `least` counts as `least`.
+    """
+    truth = np.asarray(truth)
+    assert (found.dtype, found.shape) == (dtype, truth.shape)
+    magnitude = np.abs(truth[np.isfinite(truth)]).max(initial=least)
+    atol = TOLERANCES[dtype] * magnitude
+    np.testing.assert_allclose(found, truth, rtol=0, atol=atol)
+
+
+def assert_right(linker, dtype, values, truth=None, least=0):
+    *found, errors = operations(linker, dtype)(*values)
+    *truth, mistakes = expected(*values) if truth is None else truth
+    for output, value in zip(found, truth, strict=True):
+        assert_close(output, value, dtype, least)
+    assert_close(errors, mistakes, "float64")
+
+
+class PythonLinker(PerformLinker):
+    """The Python linker, with the rewrites that PyTensor keeps for the C linkers."""
+
+    required_rewrites = ("minimum_compile",)
+    incompatible_rewrites = ()
+
+
+# "c_blas" has PyTensor look for a BLAS for seconds; the other is for C code only.
+FUSED = Mode(PythonLinker(), "fast_run").excluding("c_blas", "local_careduce_fusion")
+PLAIN = FUSED.excluding("fusion")
+LOSS, ERRORS = [SoftmaxRegressionLoss], [SoftmaxRegressionErrors]
+EITHER = None  # as well fused as not, as long as the results are right
+
+
+def model(dtype="float64", module=logistic_sgd, label_dtype="int32"):
+    """A classifier with random parameters, its inputs, and values for them."""
+    rng = np.random.default_rng(8)
+    x_value, W, b, y_value = problem(N, N_IN, N_OUT, dtype)
+    m = SimpleNamespace(
+        x=pt.matrix("x", dtype=dtype), y=pt.vector("y", dtype=label_dtype)
+    )
+    m.other = pt.vector("other", dtype="int32")
+    m.weights = pt.vector("weights", dtype=dtype)
+    with pytensor.config.change_flags(floatX=dtype):
+        m.classifier = module.LogisticRegression(m.x, N_IN, N_OUT)
+    m.W, m.b, m.params = m.classifier.W, m.classifier.b, m.classifier.params
+    m.W_value, m.b_value = W, b
+    if len(m.params) == 1:
+        m.params[0].set_value(np.append(W, b))
+    else:
+        m.W.set_value(W)
+        m.b.set_value(b)
+    m.z, m.p = pt.dot(m.x, m.W) + m.b, m.classifier.p_y_given_x
+    m.cost = m.classifier.negative_log_likelihood(m.y)
+    m.errors = m.classifier.errors(m.y)
+    m.rows = pt.arange(m.y.shape[0])
+    m.picked = pt.log(m.p)[m.rows, m.y]
+    m.inputs = [m.x, m.y, m.other, m.weights]
+    m.values = [
+        x_value,
+        y_value.astype(label_dtype),
+        rng.integers(0, N_OUT, N).astype("int32"),
+        rng.random(N).astype(dtype),
+    ]
+    return m
+
+
+def with_gradients(m, cost):
+    return [cost, *grad(cost, m.params)]
+
+
+def softmax_of(x, W, b, axis=1):
+    return pt.special.softmax(pt.dot(x, W) + b, axis=axis)
+
+
+def nll(m, p, y=None, rows=None):
+    y = m.y if y is None else y
+    return -pt.mean(pt.log(p)[pt.arange(y.shape[0]) if rows is None else rows, y])
+
+
+def errors_of(m, p, y):
+    return pt.neq(pt.argmax(p, axis=1), y).mean()
+
+
+def labels_of_a_static_length_one(m):
+    y = pt.tensor("y", dtype="int32", shape=(1,))
+    m.inputs[1], m.values[1] = y, m.values[1][:1]
+    return y
+
+
+def other_classifier(m, W_shape, b_shape=(None,), dtype="float64"):
+    """Loss and gradients by parameters that are inputs of these static shapes."""
+    W, b = (
+        pt.tensor("W", dtype=dtype, shape=W_shape),
+        pt.tensor(dtype=dtype, shape=b_shape),
+    )
+    m.inputs[2:] = [W, b]
+    m.values[2:] = [m.W_value.astype(dtype), m.b_value.astype(dtype)]
+    m.params = [W, b]
+    return with_gradients(m, nll(m, softmax_of(m.x.astype(dtype), W, b)))
+
+
+def compiled(inputs, outputs, mode, **keywords):
+    """A function; a rewrite that fails raises."""
+    # The Python linker would compile inner graphs, but for this.
+    python = isinstance(mode.linker, PerformLinker)
+    cxx = "" if python else pytensor.config.cxx
+    with pytensor.config.change_flags(cxx=cxx, on_opt_error="raise"):
+        return pytensor.function(
+            inputs, outputs, mode=mode, on_unused_input="ignore", **keywords
+        )
+
+
+def fused_operations(function):
+    """The types of this project's operations in a compiled function."""
+    ops = [type(node.op) for node in function.maker.fgraph.toposort()]
+    return [op for op in ops if op.__module__.startswith("utils.backends.fusion")]
+
+
+def assert_graph(m, outputs, expected):
+    """These operations replace parts of the graph."""
+    assert fused_operations(compiled(m.inputs, outputs, FUSED)) == expected
+
+
+def assert_fused(m, outputs, expected, **keywords):
+    """These operations replace parts of the graph, and the results remain."""
+    fused, plain = (
+        compiled(m.inputs, outputs, mode, **keywords) for mode in (FUSED, PLAIN)
+    )
+    assert fused_operations(plain) == []
+    if expected is not EITHER:
+        assert fused_operations(fused) == expected
+    for found, truth in zip(fused(*m.values), plain(*m.values), strict=True):
+        if truth.dtype.name in TOLERANCES:
+            assert_close(found, truth, truth.dtype.name)
+        else:
+            np.testing.assert_array_equal(found, truth)
+
+
+def special_values(m):
+    """Problems whose logits are large or not finite, with their names."""
+    x, y, *_ = m.values
+    for number in (np.nan, np.inf, -np.inf):
+        for spoiled in ("a pixel", "an example", "a bias", "a weight"):
+            X, W, b = x.copy(), m.W_value.copy(), m.b_value.copy()
+            if spoiled == "a pixel":
+                X[3, 2] = number
+            elif spoiled == "an example":
+                X[50] = number
+            elif spoiled == "a bias":
+                b[1] = number
+            else:
+                W[4, 3] = number
+            yield f"{spoiled}: {number}", X, W, b, y
+    yield "a thousand", x, 1000 * np.sign(m.W_value), m.b_value, y
+    yield "overflow", x, 1e300 * np.sign(m.W_value).astype("float64"), m.b_value, y
+    yield "no examples", x[:0], m.W_value, m.b_value, y[:0]
+
+
+def assert_special_values_pass_through(mode, dtype):
+    """Numbers that are large or not finite give what the plain graph gives."""
+    m = model(dtype)
+    shapes = ((None, N_IN), (N_IN, N_OUT), (N_OUT,))
+    x, W, b = (pt.tensor(dtype=dtype, shape=shape) for shape in shapes)
+    p = softmax_of(x, W, b)
+    for outputs, op in (
+        ([nll(m, p), *grad(nll(m, p), [W, b])], LOSS),
+        ([errors_of(m, p, m.y)], ERRORS),
+    ):
+        fused, plain = (
+            compiled([x, W, b, m.y], outputs, mode=mode) for mode in (mode, PLAIN)
+        )
+        assert fused_operations(fused) == op
+        for name, *values, y in special_values(m):
+            with np.errstate(all="ignore"):
+                values = [v.astype(dtype) for v in values]
+                found, truth = fused(*values, y), plain(*values, y)
+            for a, b_ in zip(found, truth, strict=True):
+                np.testing.assert_array_equal(np.isnan(a), np.isnan(b_), name)
+                assert_close(a, b_, b_.dtype.name)
+
+
+def assert_size_decides(n_in, n_out, expected):
+    m = model()
+    W = pt.tensor("W", dtype="float64", shape=(n_in, n_out))
+    b = pt.tensor("b", dtype="float64", shape=(n_out,))
+    m.inputs, p = [m.x, m.y, W, b], softmax_of(m.x, W, b)
+    loss_and_gradients = [nll(m, p), *grad(nll(m, p), [W, b])]
+    assert_graph(m, loss_and_gradients, LOSS if expected else [])
+    assert_graph(m, [errors_of(m, p, m.y)], ERRORS if expected else [])
+
+
+def assert_sgd_is_fused(mode):
+    """The lesson's two functions over minibatches of shared data train as NumPy's."""
+    m = model("float32")
+    x, y = pytensor.shared(m.values[0]), pytensor.shared(m.values[1])
+    index = pt.lscalar("index")
+    batch = slice(index * 20, (index + 1) * 20)
+    step, givens = np.float32(0.5), {m.x: x[batch], m.y: y[batch]}
+    updates = [(param, param - step * grad(m.cost, param)) for param in m.params]
+    train = compiled([index], m.cost, mode, updates=updates, givens=givens)
+    validate = compiled([index], m.errors, mode, givens=givens)
+    assert (fused_operations(train), fused_operations(validate)) == (LOSS, ERRORS)
+
+    W, b = m.W_value.astype("float64"), m.b_value.astype("float64")
+    for i in (0, 1, 2, 0, 1):
+        x, y = (value[i * 20 : (i + 1) * 20] for value in m.values[:2])
+        cost, gW, gb = reference.cost_and_gradients(W, b, x, y)
+        W, b = W - 0.5 * gW, b - 0.5 * gb
+        np.testing.assert_allclose(train(i), cost, rtol=1e-5)
+        assert_close(m.W.get_value(), W, "float32")
+        assert_close(m.b.get_value(), b, "float32")
+        assert validate(i) == reference.error(W, b, x, y)

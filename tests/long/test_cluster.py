@@ -1,0 +1,68 @@
+"""Clusters of two workers that compile, with few and many shards, and an overflow."""
+
+import numpy as np
+import pytensor
+import pytest
+from test_cluster import check_costs, ready, train
+
+import logistic_cg
+from utils.training import checkpoint_file
+from utils.training.cluster import Cluster
+from utils.training.monitor import DivergenceError
+
+pytest.importorskip("distributed", reason="needs the extra `cluster`")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with Cluster(workers=2) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def float64():
+    with pytensor.config.change_flags(floatX="float64"):
+        yield
+
+
+def test_no_more_shards_than_minibatches_of_a_split(cluster, float64, tiny_npz):
+    """With ten shards the two validation minibatches make two parts."""
+    objective = ready(cluster, tiny_npz, shards=10)
+    objective.set_theta(np.zeros(39))
+    assert [n for n, _, _ in objective.costs_and_gradients()] == [1] * 10
+    assert len(objective.validation_errors()) == 2
+    assert len(objective.test_errors()) == 3
+
+
+@pytest.mark.parametrize("shards", [1, 4])
+def test_every_cost_equals_that_of_one_process(
+    cluster, float64, tiny_npz, tmp_path, capsys, shards
+):
+    check_costs(cluster, tiny_npz, shards, tmp_path, capsys)
+
+
+def test_stopped_run_resumes_on_the_cluster_with_its_shards(
+    cluster, float64, tiny_npz, tmp_path
+):
+    run = {"mnist_pkl_gz": tiny_npz, "batch_size": 10, "cluster": cluster, "shards": 4}
+    unbroken = train(6, tmp_path / "unbroken.ckpt", **run)
+    first = tmp_path / "first.ckpt"
+    train(3, first, **run)
+    resumed = train(6, tmp_path / "rest.ckpt", resume=first, cluster=cluster)
+    for found, expected in zip(resumed, unbroken, strict=True):
+        assert found.tobytes() == expected.tobytes()
+    with pytest.raises(checkpoint_file.CheckpointError, match="shards is 3, .* 4"):
+        train(6, first, resume=first, cluster=cluster, shards=3)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # SciPy's, of the overflow
+def test_cost_that_is_not_finite_ends_the_run(cluster, float64, tmp_path):
+    rng = np.random.default_rng(1)
+    x = 1e300 * rng.normal(size=(150, 4))
+    path = tmp_path / "huge.npz"
+    y = (np.arange(150) % 2).astype("uint8")
+    np.savez(path, x_train=x, y_train=y, x_test=x, y_test=y)
+    with pytest.raises(DivergenceError, match="iteration"):
+        logistic_cg.cg_optimization_mnist(
+            5, path, batch_size=10, model=tmp_path / "m.pkl", cluster=cluster
+        )
