@@ -14,7 +14,7 @@ import reference
 
 import logistic_cg
 from logistic_sgd import load_data
-from utils.errors import DivergenceError, HyperparameterError
+from utils.errors import HyperparameterError
 from utils.training import checkpoint_file
 from utils.training.cluster import Cluster, ClusterError
 from utils.training.cluster.shards import sharding, split_evenly
