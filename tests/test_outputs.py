@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import error_line
+from processes import error_line
 from pytensor import config
 
 import logistic_cg
@@ -91,10 +91,10 @@ def test_missing_matplotlib_is_told_before_training(
     assert [path.name for path in tmp_path.iterdir()] == ["tiny.npz"]
 
 
-def test_backend_that_matplotlib_does_not_know_is_one_line(run_script):
+def test_backend_that_matplotlib_does_not_know_is_one_line(run):
     pytest.importorskip("matplotlib", reason="needs the extra `plot`")
     unknown = {"MPLBACKEND": "nonesuch"}
-    bad = run_script("logistic_sgd.py", "--plot", "plots", environment=unknown)
+    bad = run("logistic_sgd.py", "--plot", "plots", environment=unknown)
     assert bad.stdout == ""
     assert re.search(r"nonesuch.* unset MPLBACKEND\.$", error_line(bad))
 
@@ -106,11 +106,11 @@ def test_backend_that_matplotlib_does_not_know_is_one_line(run_script):
         ("--plot", "tiny.npz", "tiny.npz: cannot be made .*name a folder"),
         ("--plot", "", "cannot be made"),
         ("--history", "missing/h.csv", "cannot be written .*create the folder"),
-        ("--history", ".", "which is a folder"),
+        ("--history", ".", "it is a folder"),
         ("--history", "best_model.pkl", "own for --history, found that of --model"),
         ("--history", "tiny.npz", "own for --history, found that of --dataset"),
         ("--report", "missing/r.html", "cannot be written .*create the folder"),
-        ("--report", ".", "which is a folder"),
+        ("--report", ".", "it is a folder"),
         ("--report", "best_model.pkl", "own for --report, found that of --model"),
     ],
 )

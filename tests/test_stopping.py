@@ -23,17 +23,17 @@ TINY = ["--dataset", "tiny.npz", "--batch-size", "10", "--n-epochs", "6"]
 CHECKPOINT = ["--checkpoint", "run.ckpt"]
 PROGRAM = """
 import importlib, os, resource, signal, sys, threading, time
-from utils.training import monitor as monitor
+from utils.training import Run
 
-minibatch, count = monitor.Monitor.minibatch, 0
+on_minibatch_end, count = Run.on_minibatch_end, 0
 
 def counted(self, *arguments):
     global count
     count += 1
     {at_minibatch}
-    minibatch(self, *arguments)
+    on_minibatch_end(self, *arguments)
 
-monitor.Monitor.minibatch = counted
+Run.on_minibatch_end = counted
 script = importlib.import_module({script!r})
 {before}
 sys.exit(script.main(sys.argv[1:]))
@@ -117,8 +117,7 @@ def test_training_functions_install_no_handlers(tiny_npz, tmp_path):
     found = []
 
     class Spy(Monitor):
-        def minibatch(self, state, cost, count=1):
-            super().minibatch(state, cost)
+        def advance(self, n_minibatches):
             found.append(signal.getsignal(signal.SIGINT))
 
     before = signal.getsignal(signal.SIGINT)

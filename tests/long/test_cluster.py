@@ -8,7 +8,6 @@ from test_cluster import check_costs, ready, train
 import logistic_cg
 from utils.training import checkpoint_file
 from utils.training.cluster import Cluster
-from utils.training.monitor import DivergenceError
 
 pytest.importorskip("distributed", reason="needs the extra `cluster`")
 

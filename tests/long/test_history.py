@@ -10,7 +10,7 @@ from pytensor import config
 
 import logistic_cg
 import logistic_sgd
-from utils.training.monitor import Monitor
+from utils.training import Run
 
 SCRIPTS = {"sgd": logistic_sgd, "cg": logistic_cg}
 
@@ -40,15 +40,15 @@ def main(request, tiny_npz, tmp_path, monkeypatch):
 def test_run_that_ends_early_leaves_its_history(
     main, tmp_path, monkeypatch, capsys, ending, status
 ):
-    minibatch, epochs = Monitor.minibatch, []
+    on_minibatch_end = Run.on_minibatch_end
 
-    def ends_in_the_third_epoch(self, state, cost, count=1):
-        epochs.append(len(state.history))
-        if epochs[-1] == 2 and ending == "stop":
-            self.request_stop(signal.SIGINT)
-        minibatch(self, state, math.nan if epochs[-1] == 2 else cost)
+    def ends_in_the_third_epoch(self, cost, n_minibatches=1):
+        third = len(self.history) == 2
+        if third and ending == "stop":
+            self.monitor.request_stop(signal.SIGINT)
+        on_minibatch_end(self, math.nan if third else cost, n_minibatches)
 
-    monkeypatch.setattr(Monitor, "minibatch", ends_in_the_third_epoch)
+    monkeypatch.setattr(Run, "on_minibatch_end", ends_in_the_third_epoch)
     assert main("--n-epochs", "9", "--history", "h.csv") == status
     assert [row[0] for row in rows_of(tmp_path / "h.csv")] == [1, 2]
     assert "Traceback" not in capsys.readouterr().err

@@ -64,7 +64,7 @@ def test_disk_full_in_the_middle_keeps_file_and_result(train, tmp_path, script):
     limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))"
     finished = train(
         *[script, *TINY, *CHECKPOINT, "--quiet"],
-        at_minibatch=f"if count == 55: self._writer.wait(); {limit}",
+        at_minibatch=f"if count == 55: self.monitor._writer.wait(); {limit}",
     )
     assert finished.returncode == 1
     assert lines(finished) == unbroken
@@ -87,7 +87,7 @@ def test_model_that_cannot_be_written(train, tmp_path):
     finished = train("logistic_sgd", *TINY, "--model", "taken")
     assert finished.returncode == 1
     assert any(line.startswith("Optimization complete") for line in lines(finished))
-    message = "taken: cannot be written (expected the name of a file, which is a folder"
+    message = "taken: cannot be written (it is a folder"
     first, *_, last = [line for line in finished.stderr.splitlines() if message in line]
     assert first.endswith("Training goes on.")
     assert last.startswith("logistic_sgd.py: error: ")
