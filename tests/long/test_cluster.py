@@ -6,6 +6,7 @@ import pytest
 from test_cluster import check_costs, ready, train
 
 import logistic_cg
+from utils.errors import DivergenceError
 from utils.training import checkpoint_file
 from utils.training.cluster import Cluster
 
