@@ -33,6 +33,15 @@ def test_sgd_trains_and_predicts_digits(run, tmp_path, backend):
     assert_trains_and_predicts(run, tmp_path, "--backend", backend)
 
 
+def test_cg_trains_on_digits_and_predict_reads_its_model(run):
+    trained = run(CG, "--dataset", "digits", "--n-epochs", 5)
+    assert trained.returncode == 0, trained.stderr
+    assert len(validation_errors(trained.stdout)) == 5
+    predicted = run("-c", "import logistic_sgd; logistic_sgd.predict()")
+    assert predicted.returncode == 0, predicted.stderr
+    assert len(predicted.stdout.splitlines()) == 2
+
+
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_quiet_keeps_the_lines_of_the_tutorial(run, script):
     quiet = run(script, "--dataset", "digits", "--n-epochs", 1, "--quiet")
