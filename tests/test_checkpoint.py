@@ -154,12 +154,13 @@ def test_same_dataset_in_another_place(train, name, tmp_path, tiny_npz):
     assert resume(name, **{dataset: "moved.npz"}).n_epochs == 6
 
 
-def test_other_floatX_is_named(train, name):
+def test_other_floatX_is_named(tiny_npz, tmp_path, monkeypatch):
+    train = in_folder("sgd", tiny_npz, tmp_path, monkeypatch)
     with pytensor.config.change_flags(floatX="float32"):
         cut_off(train, MIDDLE)
     with pytensor.config.change_flags(floatX="float64"):
         with pytest.raises(CheckpointError, match="floatX is float64, .* float32"):
-            resume(name)
+            resume("sgd")
 
 
 def test_checkpoint_of_the_other_script_is_named(train, name):

@@ -12,7 +12,6 @@ from scipy.optimize import check_grad, minimize
 import logistic_cg
 import logistic_sgd
 from logistic_cg import LogisticRegression, cg_optimization_mnist
-from logistic_sgd import predict
 from utils.backends import compilation_mode
 from utils.training import Monitor
 
@@ -116,13 +115,6 @@ def test_training_takes_the_iterations_of_scipy(
     np.testing.assert_allclose(
         saved.b.get_value(), parameters[best][1], rtol=tolerance, atol=tolerance
     )
-
-
-def test_predict_reads_what_conjugate_gradient_saved(tiny_npz, tiny_splits, tmp_path):
-    model = tmp_path / "model.pkl"
-    cg_optimization_mnist(4, tiny_npz, batch_size=10, model=model)
-    labels = predict(model, images=tiny_splits[0][0])
-    assert np.mean(labels != tiny_splits[0][1]) < 0.2
 
 
 def test_cost_and_gradient_are_one_call(tiny_npz, tmp_path, monkeypatch):

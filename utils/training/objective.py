@@ -16,7 +16,7 @@ class Objective:
         Compiled functions of a minibatch's index: cost and gradient on the training
         set, the fraction of errors on the validation and on the test set.
     n_train_batches, n_valid_batches, n_test_batches : int
-        Objective of each split.
+        Minibatches of each split.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class Objective:
         Yields
         ------
         n_batches : int
-            Objective of the part: here 1.
+            Minibatches of the part: here 1.
         cost : scalar
             The sum of their costs.
         gradient : array, as `theta`
