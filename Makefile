@@ -2,17 +2,19 @@
 PYTHON ?= python
 FUZZ_SECONDS ?= 60
 
-.PHONY: help test test-all kills fuzz check format pictures bench growth
+.PHONY: help test test-long test-all kills fuzz check format pictures bench growth
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-test:  ## run the quick tests (LOGREG_DATA names the folder of MNIST files, for all of them)
+test:  ## run the quick tests (LOGREG_DATA names the folder of the MNIST files)
 	$(PYTHON) -m pytest
 
-test-all:  ## run the quick and the long tests
-	$(PYTHON) -m pytest -o norecursedirs=".* build"
+test-long:  ## run all the other tests
+	$(PYTHON) -m pytest tests/long
+
+test-all: test test-long  ## run both
 
 kills:  ## kill 100 runs of each script with SIGKILL, and compare the resumed with the unbroken
 	$(PYTHON) tests/kill_and_resume.py 100 --dataset mnist.pkl.gz

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import processes
+import pytensor
 import pytest
 from processes import REPOSITORY
 
@@ -23,6 +24,13 @@ needs_compiler = pytest.mark.skipif(
 
 # A shell has what it runs in the background ignore Ctrl-C, and processes inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def same_floatX():
+    """A script that runs in this process sets floatX; the next test has its own."""
+    with pytensor.config.change_flags(floatX=pytensor.config.floatX):
+        yield
 
 
 @pytest.fixture

@@ -159,5 +159,5 @@ def test_output_on_a_full_disk_is_one_line(train):
 
 
 def test_killed_at_a_random_moment():
-    arguments = ["--dataset", "digits", "--n-epochs", 60]
+    arguments = ["--dataset", "digits", "--n-steps", 20_000]
     kill_and_resume.kill_and_resume("logistic_sgd.py", 1, arguments, seed=7)

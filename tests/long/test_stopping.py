@@ -106,8 +106,13 @@ def test_learning_rate_that_is_too_large(train, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["tiny.npz"]
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_killed_at_random_moments(script):
-    kill_and_resume.kill_and_resume(
-        f"{script}.py", 2, ["--dataset", "digits", "--n-epochs", "30"], seed=7
-    )
+@pytest.mark.parametrize(
+    "script, length",
+    [
+        ("logistic_sgd", ["--n-steps", 20_000]),
+        ("logistic_cg", ["--n-epochs", 100, "--batch-size", 1]),
+    ],
+)
+def test_killed_at_random_moments(script, length):
+    arguments = ["--dataset", "digits", *length]
+    kill_and_resume.kill_and_resume(f"{script}.py", 2, arguments, seed=7)
