@@ -4,6 +4,7 @@ import functools
 import re
 
 import pytest
+from pytensor import config
 
 from logistic_cg import cg_optimization_mnist
 from logistic_sgd import sgd_optimization_mnist
@@ -89,6 +90,7 @@ def check_resumed(train, resume, at, capsys):
 
 
 def in_folder(name, dataset, folder, monkeypatch):
-    """A training function of the tiny dataset, in a folder."""
+    """A training function of the tiny dataset, in a folder and its script's floatX."""
     monkeypatch.chdir(folder)
+    monkeypatch.setattr(config, "floatX", {"sgd": "float32", "cg": "float64"}[name])
     return functools.partial(TRAININGS[name], dataset)

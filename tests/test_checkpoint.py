@@ -18,8 +18,6 @@ from cut_off import (
     output,
     resume,
     saved,
-    train_cg,
-    train_sgd,
 )
 
 import logistic_cg
@@ -43,9 +41,7 @@ def train(name, tmp_path, tiny_npz, monkeypatch):
 
 
 def test_resumed_run_is_the_unbroken_one(train, name, capsys):
-    floatX = {"sgd": "float32", "cg": "float64"}[name]
-    with pytensor.config.change_flags(floatX=floatX):
-        check_resumed(train, functools.partial(resume, name), MIDDLE, capsys)
+    check_resumed(train, functools.partial(resume, name), MIDDLE, capsys)
 
 
 def test_resumed_after_the_last_validation_before_patience_ends(
@@ -131,8 +127,7 @@ def test_backend_may_change(train, name):
 def test_other_hyperparameter_is_named(
     change, message, tiny_npz, tmp_path, monkeypatch
 ):
-    monkeypatch.chdir(tmp_path)
-    cut_off(functools.partial(train_sgd, tiny_npz), MIDDLE)
+    cut_off(in_folder("sgd", tiny_npz, tmp_path, monkeypatch), MIDDLE)
     with pytest.raises(CheckpointError, match=f"run.ckpt: .*{message}"):
         resume("sgd", **change)
 
@@ -187,8 +182,7 @@ def test_checkpoint_that_cannot_be_written_is_told_after_the_result(train, capsy
 
 
 def test_conjugate_gradient_computes_nothing_twice(tiny_npz, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    train = functools.partial(train_cg, tiny_npz)
+    train = in_folder("cg", tiny_npz, tmp_path, monkeypatch)
     whole = Killer()
     train(monitor=whole)
     cut_off(train, MIDDLE)
@@ -210,8 +204,7 @@ def changed(path, change):
 def test_conjugate_gradient_that_takes_another_path_is_refused(
     tiny_npz, tmp_path, monkeypatch
 ):
-    monkeypatch.chdir(tmp_path)
-    cut_off(functools.partial(train_cg, tiny_npz), MIDDLE)
+    cut_off(in_folder("cg", tiny_npz, tmp_path, monkeypatch), MIDDLE)
 
     def slightly(content):
         content["evaluations"]["gradients"][0, 3] *= 1 + 1e-12
@@ -224,8 +217,7 @@ def test_conjugate_gradient_that_takes_another_path_is_refused(
 @pytest.fixture
 def small(tiny_npz, tmp_path, monkeypatch):
     """A checkpoint of SGD, in the current folder."""
-    monkeypatch.chdir(tmp_path)
-    cut_off(functools.partial(train_sgd, tiny_npz), MIDDLE)
+    cut_off(in_folder("sgd", tiny_npz, tmp_path, monkeypatch), MIDDLE)
     return tmp_path / "run.ckpt"
 
 
@@ -258,8 +250,7 @@ def test_parts_out_of_place_are_refused(small, part, value):
 
 
 def test_evaluations_out_of_shape_are_refused(tiny_npz, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    cut_off(functools.partial(train_cg, tiny_npz), MIDDLE)
+    cut_off(in_folder("cg", tiny_npz, tmp_path, monkeypatch), MIDDLE)
     sound = checkpoint_file.read("run.ckpt")["evaluations"]
     for wrong in (
         {},

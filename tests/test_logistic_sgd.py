@@ -7,7 +7,6 @@ import pytensor
 import pytensor.tensor as T
 import pytest
 import reference
-from changed import changed_script
 from pytensor.compile.mode import Mode
 from scipy.optimize import check_grad
 from scipy.special import softmax
@@ -221,23 +220,6 @@ def test_training_takes_the_steps_of_numpy(
     np.testing.assert_allclose(saved.b.get_value(), b, rtol=tolerance, atol=tolerance)
     assert saved.metadata["epoch"] == best_epoch
     assert saved.metadata["floatX"] == floatX
-
-
-def test_training_validates_within_an_epoch_of_many_minibatches(
-    tiny_npz, tmp_path, capsys
-):
-    """With patience 40, validation comes every 20 minibatches of the 50."""
-    changed = changed_script(tmp_path, ("run.patience = 5000", "run.patience = 40"))
-    changed.sgd_optimization_mnist(
-        1e-9, n_epochs=9, dataset=tiny_npz, batch_size=2, model=tmp_path / "m.pkl"
-    )
-    lines = capsys.readouterr().out.splitlines()
-    # Nothing improves after the first, so the run stops after minibatch 41 (iter 40).
-    assert [line[:21] for line in lines if line.startswith("epoch")] == [
-        "epoch 1, minibatch 20",
-        "epoch 1, minibatch 40",
-    ]
-    assert lines[-1].startswith("The code run for 1 epochs, ")
 
 
 def test_training_minibatch_larger_than_a_split(tiny_npz, tmp_path):

@@ -5,6 +5,7 @@ import functools
 import pytest
 from changed import changed_script
 from cut_off import check_resumed, cut_off, output, saved
+from pytensor import config
 
 from logistic_sgd import sgd_optimization_mnist
 from utils.errors import CheckpointError
@@ -15,6 +16,7 @@ from utils.training import checkpoint_file
 def train(tiny_npz, tmp_path, monkeypatch):
     """Train in the temporary folder on 8 batches of 12, of 100 examples, an epoch."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(config, "floatX", "float32")
     return functools.partial(
         sgd_optimization_mnist, 0.5, dataset=tiny_npz, batch_size=12
     )

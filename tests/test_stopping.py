@@ -8,7 +8,6 @@ import re
 import signal
 import threading
 
-import kill_and_resume
 import processes
 import pytest
 
@@ -156,8 +155,3 @@ def test_output_on_a_full_disk_is_one_line(train):
     assert finished.returncode == 1
     (line,) = finished.stderr.splitlines()
     assert line.startswith("logistic_sgd.py: error: ") and "No space left" in line
-
-
-def test_killed_at_a_random_moment():
-    arguments = ["--dataset", "digits", "--n-steps", 20_000]
-    kill_and_resume.kill_and_resume("logistic_sgd.py", 1, arguments, seed=7)
