@@ -1,4 +1,4 @@
-"""Runs cut off and resumed at more moments, and a checkpoint's flipped bits."""
+"""Runs of the other script, cut off at more moments; a checkpoint's flipped bits."""
 
 import functools
 
@@ -7,9 +7,30 @@ import pytensor
 import pytest
 from changed import changed_script
 from cut_off import MIDDLE, TRAININGS, check_resumed, cut_off, in_folder, resume
+from test_checkpoint import (  # noqa: F401
+    test_backend_may_change,
+    test_best_model_is_written_again,
+    test_checkpoint_and_model_in_one_file,
+    test_checkpoint_holds_the_history,
+    test_checkpoint_of_the_other_script_is_named,
+    test_checkpoint_that_cannot_be_written_is_told_after_the_result,
+    test_missing_checkpoint_is_an_error,
+    test_other_dataset_of_the_same_shape_is_named,
+    test_resume_of_a_finished_run_trains_further,
+    test_resume_takes_the_arguments_of_the_run,
+    test_resume_writes_the_same_checkpoint_further,
+    test_same_dataset_in_another_place,
+    train,
+)
 
 from utils.errors import CheckpointError
 from utils.training import checkpoint_file
+
+
+@pytest.fixture
+def name():
+    """The script of the tests that are imported."""
+    return "cg"
 
 
 @pytest.mark.parametrize("floatX", ["float32", "float64"])
@@ -18,9 +39,9 @@ from utils.training import checkpoint_file
 def test_resumed_run_is_the_unbroken_one(
     name, at, floatX, tmp_path, tiny_npz, monkeypatch, capsys
 ):
-    train = in_folder(name, tiny_npz, tmp_path, monkeypatch)
+    run = in_folder(name, tiny_npz, tmp_path, monkeypatch)
     with pytensor.config.change_flags(floatX=floatX):
-        check_resumed(train, functools.partial(resume, name), at, capsys)
+        check_resumed(run, functools.partial(resume, name), at, capsys)
 
 
 @pytest.mark.parametrize("at", [20, 30, 45, 70])
