@@ -11,38 +11,21 @@ def check_hyperparameters(
 ):
     """Refuse hyperparameters that training cannot use, before any data is read.
 
-    Parameters
-    ----------
-    n_epochs : int
-        At least 1.
-    batch_size : int or None
-        At least 1; None leaves the choice to `minibatch_counts`.
-    learning_rate : float or None
-        Above 0, finite; None is conjugate gradient, which knows no shuffle and n_steps.
-    shuffle : int or None
-        A seed, at least 0; None shuffles nothing.
-    n_steps : int or None
-        At least 1; None leaves the end of the run to patience.
-
-    Raises
-    ------
-    HyperparameterError
-        Naming the hyperparameter, what was expected and what was found.
+    See `utils.training.Run` for each. Without a learning rate they are those of
+    conjugate gradient. A `HyperparameterError` says what was expected and found.
     """
-    optional = [
-        ("batch_size", batch_size, 1),
-        ("shuffle", shuffle, 0),
-        ("n_steps", n_steps, 1),
-    ]
-    given = [argument for argument in optional if argument[1] is not None]
-    for name, value, least in [("n_epochs", n_epochs, 1), *given]:
+    own = {"shuffle": shuffle, "n_steps": n_steps}  # of minibatch SGD
+    for name, value in ({"n_epochs": n_epochs, "batch_size": batch_size} | own).items():
+        least = 0 if name == "shuffle" else 1
+        if value is None and name != "n_epochs":
+            continue
         if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
             raise HyperparameterError(
                 f"{name} is {value!r}: expected a whole number of at least {least}."
             )
     if learning_rate is None:
-        for name, value, _ in given:
-            if name != "batch_size":
+        for name, value in own.items():
+            if value is not None:
                 raise HyperparameterError(
                     f"{name} is {value!r}, but conjugate gradient takes all examples, "
                     "in their order, and ends by itself: leave it out."
