@@ -1,8 +1,13 @@
 """The objective of conjugate gradient: cost, gradient and errors at a point."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from pytensor import config
+from pytensor.compile.sharedvalue import SharedVariable
 
 
+@dataclass
 class Objective:
     """The objective of conjugate gradient, computed in this process.
 
@@ -11,35 +16,22 @@ class Objective:
     Parameters
     ----------
     theta : shared vector, floatX
-        All parameters of the model.
+        All parameters of the model: the point that the methods speak of.
     batch_cost_and_gradient, validate_model, test_model : callable
         Compiled functions of a minibatch's index: cost and gradient on the training
         set, the fraction of errors on the validation and on the test set.
     n_train_batches, n_valid_batches, n_test_batches : int
         Minibatches of each split.
-
-    Attributes
-    ----------
-    theta : shared vector, floatX
-        The point that the methods speak of.
     """
 
-    def __init__(
-        self,
-        theta,
-        batch_cost_and_gradient,
-        validate_model,
-        test_model,
-        n_train_batches,
-        n_valid_batches,
-        n_test_batches,
-    ):
-        self.theta = theta
-        self._batch_cost_and_gradient = batch_cost_and_gradient
-        self._validate_model, self._test_model = validate_model, test_model
-        self._n_train_batches = n_train_batches
-        self._n_valid_batches, self._n_test_batches = n_valid_batches, n_test_batches
-        self._evaluations = 0
+    theta: SharedVariable
+    batch_cost_and_gradient: Callable
+    validate_model: Callable
+    test_model: Callable
+    n_train_batches: int
+    n_valid_batches: int
+    n_test_batches: int
+    evaluations: int = 0
 
     def set_theta(self, theta_value):
         """Move to another point.
@@ -64,17 +56,17 @@ class Objective:
         gradient : array, as `theta`
             The sum of their gradients.
         """
-        self._evaluations += 1
-        for index in range(self._n_train_batches):
-            yield 1, *self._batch_cost_and_gradient(index)
+        self.evaluations += 1
+        for index in range(self.n_train_batches):
+            yield 1, *self.batch_cost_and_gradient(index)
 
     def validation_errors(self):
         """The fraction of errors of each validation minibatch, a list."""
-        return [self._validate_model(i) for i in range(self._n_valid_batches)]
+        return [self.validate_model(i) for i in range(self.n_valid_batches)]
 
     def test_errors(self):
         """The fraction of errors of each test minibatch, a list."""
-        return [self._test_model(i) for i in range(self._n_test_batches)]
+        return [self.test_model(i) for i in range(self.n_test_batches)]
 
     def __str__(self):
-        return f"{self._evaluations} evaluations"
+        return f"{self.evaluations} evaluations"

@@ -8,6 +8,7 @@ import pytensor
 
 from utils import datasets
 
+from ..objective import Objective
 from .pool import WorkerPool
 from .shards import split_evenly
 from .worker import Job, fingerprint_of
@@ -83,22 +84,10 @@ class ClusterObjective:
         )
         self._pool = WorkerPool(cluster, job, self._shards, notify)
 
-    def set_theta(self, theta_value):
-        """Go to another point, ``(n_parameters,)`` of any floating type."""
-        self.theta.set_value(theta_value.astype(self.theta.dtype), borrow=True)
+    set_theta = Objective.set_theta
 
     def costs_and_gradients(self):
-        """Compute cost and gradient of each shard, in order.
-
-        Yields
-        ------
-        n_batches : int
-            Number of minibatches of the shard.
-        cost : float
-            The sum of their costs.
-        gradient : numpy.ndarray, ``(n_parameters,)`` float64
-            The sum of their gradients.
-        """
+        """As `Objective.costs_and_gradients`; the parts are the shards."""
         begin = time.perf_counter()
         sums = self._map("costs_and_gradients", self._shards)
         self._seconds += time.perf_counter() - begin
@@ -107,11 +96,11 @@ class ClusterObjective:
             yield len(shard), cost, gradient
 
     def validation_errors(self):
-        """Return the fraction of errors of each validation minibatch, a list."""
+        """As `Objective.validation_errors`."""
         return sum(self._map("errors", self._valid, "validation"), [])
 
     def test_errors(self):
-        """Return the fraction of errors of each test minibatch, a list."""
+        """As `Objective.test_errors`."""
         return sum(self._map("errors", self._test, "test"), [])
 
     def _map(self, method, parts, *arguments):
