@@ -20,18 +20,7 @@ RULE = ("patience_increase", "improvement_threshold")
 
 
 def plain_arguments(arguments):
-    """Those arguments of a training function that were given, as plain values.
-
-    Parameters
-    ----------
-    arguments : dict
-        By the names of `checkpoint_file.ARGUMENTS`.
-
-    Returns
-    -------
-    dict
-        Without those that are None.
-    """
+    """Those of `checkpoint_file.ARGUMENTS` that were given, as plain values: a dict."""
     given = {name: value for name, value in arguments.items() if value is not None}
     return {name: ARGUMENTS[name](value) for name, value in given.items()}
 
@@ -47,35 +36,42 @@ class Checkpoint:
         The file to resume from; None starts from zero.
     trained_by : str
         The training algorithm.
-    fingerprint : str
-        See `utils.datasets.fingerprint`.
-    arguments : dict
-        The training function's arguments, see `plain_arguments`.
-
-    Raises
-    ------
-    CheckpointError
-        Where `resume` cannot be read, or is of a run that differs in what must be the
-        same: all but `MAY_CHANGE`. Each difference is named.
     """
 
-    def __init__(self, path, resume, trained_by, fingerprint, arguments):
-        self.path, self.resume = path, resume
-        model = arguments["model"]
+    def __init__(self, path, resume, trained_by):
+        self.path, self.resume, self.trained_by = path, resume, trained_by
+
+    def set_run(self, fingerprint, arguments):
+        """Describe the run, and check that `resume` is of the same.
+
+        Parameters
+        ----------
+        fingerprint : str
+            See `utils.datasets.fingerprint`.
+        arguments : dict
+            The training function's arguments, see `plain_arguments`.
+
+        Raises
+        ------
+        CheckpointError
+            Where `resume` cannot be read, or is of a run that differs in what must be
+            the same: all but `MAY_CHANGE`. Each difference is named.
+        """
+        path, model = self.path, arguments["model"]
         if path is not None and os.path.realpath(path) == os.path.realpath(model):
             raise CheckpointError(
                 f"{path}: expected one file for the checkpoint and another for the "
                 "best model, found the same: name another file for one of them."
             )
         self._run = {
-            "trained_by": trained_by,
+            "trained_by": self.trained_by,
             "arguments": plain_arguments(arguments),
             "fingerprint": fingerprint,
             "floatX": pytensor.config.floatX,
             "versions": {"numpy": np.__version__, "pytensor": pytensor.__version__},
         }
-        if resume is not None:
-            self._kept = checkpoint_file.read(resume)
+        if self.resume is not None:
+            self._kept = checkpoint_file.read(self.resume)
             # Data of another floatX are other data too: they are compared last.
             self._refuse(_differences(_identity(self._run), _identity(self._kept)))
             if fingerprint != self._kept["fingerprint"]:

@@ -17,6 +17,7 @@ from utils.errors import DivergenceError
 
 from . import model_file
 from .checkpoint import Checkpoint, plain_arguments
+from .checkpoint_file import ARGUMENTS
 from .cluster.shards import sharding
 from .costs import Costs
 from .example_order import ExampleOrder
@@ -75,11 +76,13 @@ class Run(TrainingState):
     mode : pytensor.compile.mode.Mode
         What to compile functions with.
     arguments : dict
-        The training function's arguments. `set_data` fills in what follows from the
-        data: `n_epochs` where `n_steps` is given, `batch_size`, `shards`.
-    cluster : utils.training.cluster.Cluster or None
+        Those of the training function that `checkpoint_file.ARGUMENTS` names.
+        `set_data` fills in what follows from the data: `n_epochs` where `n_steps` is
+        given, `batch_size`, `shards`.
     n_in, n_out : int
         Features (pixels) of an example, and classes: the labels from 0 to the largest.
+    n_epochs : int
+        The most epochs, or iterations of conjugate gradient.
     n_batches : list of int
         Minibatches of the training, validation and test split.
     done_looping : bool
@@ -120,31 +123,16 @@ class Run(TrainingState):
         checkpoint=None,
         resume=None,
     ):
+        given = locals()
+        self.arguments = {name: given[name] for name in ARGUMENTS}
         super().__init__(n_steps=n_steps)
         check_hyperparameters(n_epochs, batch_size, learning_rate, shuffle, n_steps)
         self.mode = compilation_mode(backend)
         self.monitor = monitor or Monitor()
         self.say, self.log = self.monitor.say, self.monitor.log
         self.done_looping = False
-        self.arguments = {
-            "learning_rate": learning_rate,
-            "batch_size": batch_size,
-            "shuffle": shuffle,
-            "n_epochs": n_epochs,
-            "n_steps": n_steps,
-            "dataset": dataset,
-            "model": model,
-            "backend": backend,
-            "shards": shards,
-        }
-        self.cluster, self._trained_by = cluster, trained_by
-        self._checkpoint_path, self._resume = checkpoint, resume
-        self._costs = Costs()
-
-    @property
-    def n_epochs(self):
-        """The most epochs, or iterations of conjugate gradient."""
-        return self.arguments["n_epochs"]
+        self.cluster, self._costs = cluster, Costs()
+        self._checkpoint = Checkpoint(checkpoint, resume, trained_by)
 
     @property
     def where(self):
@@ -162,7 +150,7 @@ class Run(TrainingState):
 
     def stage(self, line):
         """Print the line that opens a part of the run; a resumed run only logs it."""
-        (self.say if self._resume is None else self.log)(line)
+        (self.say if self._checkpoint.resume is None else self.log)(line)
 
     def set_data(self, splits):
         """Count the minibatches, and check that the data are those of the checkpoint.
@@ -187,29 +175,16 @@ class Run(TrainingState):
         self.arguments["batch_size"] = batch_size
         if self.n_steps is not None:
             self.arguments["n_epochs"] = math.ceil(self.n_steps / n_batches[0])
+        self.n_epochs = self.arguments["n_epochs"]
         shards = self.arguments["shards"]
         self.arguments |= sharding(shards, self.cluster, n_batches[0])
-        self._checkpoint = Checkpoint(
-            self._checkpoint_path,
-            self._resume,
-            self._trained_by,
-            datasets.fingerprint(arrays),
-            self.arguments,
-        )
+        self._checkpoint.set_run(datasets.fingerprint(arrays), self.arguments)
         return batch_size, *n_batches
 
     def cluster_objective(self, load_data, compile_functions, splits):
         """The objective of conjugate gradient, computed on the cluster.
 
-        Parameters
-        ----------
-        load_data, compile_functions : callable
-            See `utils.training.cluster.Cluster.objective`.
-        splits : list of three (x, y) pairs of shared variables
-
-        Returns
-        -------
-        utils.training.cluster.objective.ClusterObjective
+        See `utils.training.cluster.Cluster.objective` for parameters and result.
         """
         names = "dataset", "batch_size", "shards", "backend"
         return self.cluster.objective(
@@ -247,9 +222,9 @@ class Run(TrainingState):
         variables = [*updated_variables(*functions), *variables]
         self._checkpoint.restore(self, variables, (self.n_in, self.n_out), replay)
         self.done_looping = self.patience <= self.iter
-        if self._resume is not None:
-            unit = "epoch" if replay is None else "iteration"
-            self.log(f"... resuming after {unit} {self.epoch} from {self._resume}")
+        if self._checkpoint.resume is not None:
+            unit, path = "iteration" if replay else "epoch", self._checkpoint.resume
+            self.log(f"... resuming after {unit} {self.epoch} from {path}")
             model_file.check_replaceable(self.arguments["model"])
             self._write_best_model()
         if self.iter >= 0 and not self.done_looping:
@@ -259,12 +234,7 @@ class Run(TrainingState):
         self.monitor.start(self.history, None if replay else total, self.iter + 1)
 
     def minibatches(self):
-        """The indices of the epoch's minibatches, those that a resumed run has left.
-
-        Returns
-        -------
-        range
-        """
+        """The indices of the epoch's minibatches, those that a resumed run has left."""
         self._order.set_epoch(self.epoch)
         n_train_batches = self.n_batches[0]
         return range((self.iter + 1) % n_train_batches, n_train_batches)
@@ -278,13 +248,7 @@ class Run(TrainingState):
         self.monitor.advance(n_minibatches)
 
     def check_costs(self, remedy):
-        """Stop if a cost since the last validation is not finite.
-
-        Parameters
-        ----------
-        remedy : str
-            A thing to try then.
-        """
+        """Stop if a cost since the last validation is not finite: try `remedy` then."""
         cost = self._costs.not_finite()
         if cost is not None:
             self.monitor.close()
@@ -302,15 +266,18 @@ class Run(TrainingState):
             Its `metadata` becomes a description of this run, whose
             `best_validation_loss` and `test_score` are those of the model.
         """
-        names = ("learning_rate", "batch_size", "shuffle")
+        names = "learning_rate", "batch_size", "shuffle"
         given = {name: self.arguments[name] for name in names}
+        progress = {"epoch": self.epoch}
+        if self.n_steps is not None:
+            progress["step"] = self.iter + 1
         classifier.metadata = model_file.describe(
             classifier.W.get_value(borrow=True),
             {
                 "dataset": str(self.arguments["dataset"]),
-                "trained_by": self._trained_by,
+                "trained_by": self._checkpoint.trained_by,
                 **plain_arguments(given),
-                **self.progress,
+                **progress,
                 "validation_error": float(self.best_validation_loss),
                 "test_error": float(self.test_score),
             },
@@ -319,8 +286,7 @@ class Run(TrainingState):
         self._write_best_model()
 
     def _write_best_model(self):
-        content = model_file.dumps(self.best_model)
-        self.monitor.write(self.arguments["model"], content)
+        self.monitor.write(self.arguments["model"], model_file.dumps(self.best_model))
 
     def on_validation_end(self, validation_loss, remark=""):
         """Add a validation to the history, and keep the state in the checkpoint.
@@ -328,7 +294,6 @@ class Run(TrainingState):
         Parameters
         ----------
         validation_loss : float
-            A fraction of 1.
         remark : str
             Shown with it beside the progress bar.
         """
@@ -354,12 +319,9 @@ class Run(TrainingState):
             the variables that `errors` is written in.
         """
         # JAX wants to know that images and labels are of one number.
-        givens = {
-            variable: T.specify_shape(
-                all_rows, (self._n_test, *[None] * (all_rows.ndim - 1))
-            )
-            for variable, all_rows in givens.items()
-        }
+        for variable, rows in givens.items():
+            shape = self._n_test, *[None] * (rows.ndim - 1)
+            givens = givens | {variable: T.specify_shape(rows, shape)}
         test_all = pytensor.function([], errors, givens=givens, mode=self.mode)
         print(
             f"The model after step {self.iter + 1} has accuracy {1 - test_all():.4f} "

@@ -54,13 +54,6 @@ class TrainingState:
         return "best" if self.n_steps is None else "latest"
 
     @property
-    def progress(self):
-        """The point that the run has reached, for a model's metadata: a dict."""
-        if self.n_steps is None:
-            return {"epoch": self.epoch}
-        return {"epoch": self.epoch, "step": self.iter + 1}
-
-    @property
     def duration(self):
         """The number of epochs or steps so far, and their unit."""
         if self.n_steps is None:
