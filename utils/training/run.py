@@ -81,8 +81,8 @@ class Run(TrainingState):
         given, `batch_size`, `shards`.
     n_in, n_out : int
         Features (pixels) of an example, and classes: the labels from 0 to the largest.
-    n_epochs : int
-        The most epochs, or iterations of conjugate gradient.
+    say, log, close : callable
+        Those of the monitor.
     n_batches : list of int
         Minibatches of the training, validation and test split.
     done_looping : bool
@@ -130,6 +130,7 @@ class Run(TrainingState):
         self.mode = compilation_mode(backend)
         self.monitor = monitor or Monitor()
         self.say, self.log = self.monitor.say, self.monitor.log
+        self.close = self.monitor.close
         self.done_looping = False
         self.cluster, self._costs = cluster, Costs()
         self._checkpoint = Checkpoint(checkpoint, resume, trained_by)
@@ -291,11 +292,7 @@ class Run(TrainingState):
     def on_validation_end(self, validation_loss, remark=""):
         """Add a validation to the history, and keep the state in the checkpoint.
 
-        Parameters
-        ----------
-        validation_loss : float
-        remark : str
-            Shown with it beside the progress bar.
+        The progress bar shows it, behind `remark`.
         """
         errors = float(validation_loss), float(self.test_score)
         point = self.epoch, self.iter, self._costs.take_last()
@@ -318,20 +315,18 @@ class Run(TrainingState):
             All test images and labels, those past the last full minibatch included, for
             the variables that `errors` is written in.
         """
+        n_test = self._n_test
         # JAX wants to know that images and labels are of one number.
-        for variable, rows in givens.items():
-            shape = self._n_test, *[None] * (rows.ndim - 1)
-            givens = givens | {variable: T.specify_shape(rows, shape)}
+        givens = {
+            variable: T.specify_shape(rows, (n_test, *rows.type.shape[1:]))
+            for variable, rows in givens.items()
+        }
         test_all = pytensor.function([], errors, givens=givens, mode=self.mode)
         print(
             f"The model after step {self.iter + 1} has accuracy {1 - test_all():.4f} "
-            f"over all {self._n_test} test examples",
+            f"over all {n_test} test examples",
             file=sys.stderr,
         )
-
-    def close(self):
-        """Stop the clock; wait until all files are written."""
-        self.monitor.close()
 
     def result(self):
         """The `TrainingResult`, once the files have been written."""
