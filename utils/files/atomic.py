@@ -45,16 +45,29 @@ def write_atomic(path, data):
         and an existing `path` left as it was.
     """
     with _explained(path):
-        _write(Path(os.path.realpath(path)), data)
+        path = Path(os.path.realpath(path))
+        _check_regular(path)
+        _sweep(path)
+        temporary, handle = _create(path)
+        # Kept open, and so locked, until the file has its name.
+        lock = os.dup(handle) if fcntl else None
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+        finally:
+            if lock is not None:
+                os.close(lock)
+        _sync_folder(path.parent)
 
 
 def check_writable(path):
-    """Raise the `WriteError` that `write_atomic` would raise; no file is changed.
-
-    Parameters
-    ----------
-    path : str or os.PathLike
-    """
+    """Raise the `WriteError` that `write_atomic` would raise; no file is changed."""
     with _explained(path):
         _try_temporary(Path(os.path.realpath(path)))
 
@@ -62,14 +75,7 @@ def check_writable(path):
 def make_folder(path):
     """Make a folder, and those above it, if it is missing.
 
-    Parameters
-    ----------
-    path : str or os.PathLike
-
-    Raises
-    ------
-    WriteError
-        If it cannot be made, or no file can be written in it.
+    A `WriteError` says if it cannot be made, or no file can be written in it.
     """
     advice = "name a folder where you may write"
     with _explained(path, "made", advice):
@@ -104,27 +110,6 @@ def _try_temporary(path):
     temporary, handle = _create(path)
     os.close(handle)
     os.unlink(temporary)
-
-
-def _write(path, data):
-    _check_regular(path)
-    _sweep(path)
-    temporary, handle = _create(path)
-    # Kept open, and so locked, until the file has its name.
-    lock = os.dup(handle) if fcntl else None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    finally:
-        if lock is not None:
-            os.close(lock)
-    _sync_folder(path.parent)
 
 
 def _create(path):

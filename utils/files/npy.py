@@ -133,13 +133,7 @@ def read_array(stream, shape, dtype, size):
 
 
 def read_into(stream, elements):
-    """Fill an array of uint8 from a stream; `EOFError` if the stream ends before.
-
-    Parameters
-    ----------
-    stream : binary stream with `readinto`
-    elements : numpy.ndarray of uint8, ``(n,)``
-    """
+    """Fill a vector of uint8 by a stream's `readinto`; `EOFError` if it ends before."""
     left = memoryview(elements)
     while len(left):
         received = stream.readinto(left[:CHUNK])
