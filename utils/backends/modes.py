@@ -30,7 +30,11 @@ class OneModuleLinker(CLinker):
     def make_thunk(self, input_storage=None, output_storage=None, storage_map=None):
         arguments = (input_storage, output_storage, storage_map)
         try:
-            return self._make_thunk(*arguments)
+            if all(map(_fits_one_module, self.node_order)):
+                return super().make_thunk(*arguments)
+            vm = VMLinker(use_cloop=True).accept(self.fgraph, self.no_recycling)
+            vm.accept_var_updates(self.updated_vars)
+            return vm.make_thunk(*arguments)
         except (CompileError, ImportError) as error:
             lines = str(error).strip().splitlines()
             reason = next((line for line in lines if "error: " in line), lines[0])
@@ -39,13 +43,6 @@ class OneModuleLinker(CLinker):
                 f"cache, {config.compiledir}, and run again, or choose the backend "
                 "numba."
             ) from error
-
-    def _make_thunk(self, *arguments):
-        if all(map(_fits_one_module, self.node_order)):
-            return super().make_thunk(*arguments)
-        vm = VMLinker(use_cloop=True).accept(self.fgraph, self.no_recycling)
-        vm.accept_var_updates(self.updated_vars)
-        return vm.make_thunk(*arguments)
 
 
 def _fits_one_module(node):

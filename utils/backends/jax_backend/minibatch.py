@@ -49,15 +49,7 @@ class Minibatch(Op):
         return [(self.length, *x_shape[1:])]
 
     def first_row(self, n_rows, index):
-        """Return the first row of the minibatch, or raise `IndexError`.
-
-        Parameters
-        ----------
-        n_rows : int
-            Number of rows of the tensor.
-        index : int
-            Number of the minibatch.
-        """
+        """Return a minibatch's first row of the tensor's `n_rows`, or `IndexError`."""
         first = self.step * int(index) + self.offset
         if not 0 <= first <= n_rows - self.length:
             raise IndexError(

@@ -142,18 +142,9 @@ class Cluster:
             ) from error
 
     def objective(self, load_data, compile_functions, **run):
-        """Make the workers ready for a run.
+        """Make the workers ready for a run: an `objective.ClusterObjective`.
 
-        Parameters
-        ----------
-        load_data, compile_functions : callable
-            Importable by name on the workers; see `worker.Job`.
-        run : dict
-            The arguments of `objective.ClusterObjective`.
-
-        Returns
-        -------
-        ClusterObjective
+        Its other arguments are `run`.
         """
         # Imported here, because it imports asyncio, which only a cluster needs.
         from .objective import ClusterObjective

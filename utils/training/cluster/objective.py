@@ -21,7 +21,7 @@ class ClusterObjective:
     ----------
     cluster : utils.training.cluster.Cluster
     load_data, compile_functions : callable
-        See `worker.Job`.
+        Importable by name on the workers; see `worker.Job`.
     dataset : str or path
         A path names the same files on all machines.
     splits : list of three (x, y) pairs of shared variables

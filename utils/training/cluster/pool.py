@@ -122,10 +122,8 @@ class WorkerPool:
                 known = self._ready.keys() | self._joining.keys() | self._refused
                 if address not in known:
                     self._join(address, self._first)
-            for address, joining in list(self._joining.items()):
-                if joining.done():
-                    del self._joining[address]
-                    self._take_in(address, joining)
+            for address in [a for a, j in self._joining.items() if j.done()]:
+                self._take_in(address, self._joining.pop(address))
             if self._ready:
                 self._next_look = time.monotonic() + LOOK_SECONDS
                 return

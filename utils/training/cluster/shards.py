@@ -6,24 +6,8 @@ from utils.errors import HyperparameterError
 def sharding(shards, cluster, n_train_batches):
     """Return the number of shards, as an argument that a checkpoint keeps.
 
-    Parameters
-    ----------
-    shards : int or None
-        The training function's argument; None means one for each worker.
-    cluster : utils.training.cluster.Cluster or None
-        None means that this process does all the work.
-    n_train_batches : int
-        Number of minibatches in the training set.
-
-    Returns
-    -------
-    dict
-        ``{"shards": n}``, or nothing without a cluster.
-
-    Raises
-    ------
-    HyperparameterError
-        If there cannot be so many, or there is no cluster.
+    That is ``{"shards": n}``, or nothing without a cluster. See `utils.training.Run`
+    for `shards` and `cluster`; a `HyperparameterError` says if there cannot be so many.
     """
     if cluster is None:
         if shards is None:
@@ -45,18 +29,9 @@ def sharding(shards, cluster, n_train_batches):
 
 
 def split_evenly(items, n):
-    """Split a sequence into parts of nearly equal length, the longer ones first.
+    """Split a sequence into a list of at most n parts, in order, none of them empty.
 
-    Parameters
-    ----------
-    items : sequence
-    n : int
-        The most parts; none is empty.
-
-    Returns
-    -------
-    list of sequences
-        Together they are `items`, in order.
+    Their lengths are nearly equal, the longer ones first.
     """
     n = min(n, len(items))
     least, longer = divmod(len(items), n) if n else (0, 0)
