@@ -48,16 +48,9 @@ HISTORY = ("epoch", "iter", "cost", "validation_loss", "test_score", "seconds")
 
 
 def dumps(content):
-    """Return the bytes of a checkpoint; equal contents give equal bytes.
+    """Return the bytes of a checkpoint that holds `content`, a dict as of `PARTS`.
 
-    Parameters
-    ----------
-    content : dict
-        The parts that `PARTS` names.
-
-    Returns
-    -------
-    bytes
+    Equal contents give equal bytes.
     """
     arrays = []
 

@@ -49,13 +49,7 @@ class ExampleOrder:
         return minibatch if self.order is None else self.order[minibatch]
 
     def set_epoch(self, epoch):
-        """Draw the order of an epoch.
-
-        Parameters
-        ----------
-        epoch : int
-            Counted from 1, and never less than before.
-        """
+        """Draw the order of an epoch, counted from 1 and never less than before."""
         while self.order is not None and self._n_drawn < epoch:
             n_examples = len(self.order.get_value(borrow=True))
             self.order.set_value(self._rng.permutation(n_examples), borrow=True)

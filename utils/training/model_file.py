@@ -66,17 +66,7 @@ def describe(W, metadata):
 
 
 def dumps(state):
-    """The bytes of a model file.
-
-    Parameters
-    ----------
-    state : dict
-        `W`, `b` and `metadata`, as ``LogisticRegression.__getstate__`` gives them.
-
-    Returns
-    -------
-    bytes
-    """
+    """The bytes of a model's file, from its ``LogisticRegression.__getstate__``."""
     model, file = _SavedModel(), io.BytesIO()
     vars(model).update(state)
     _Pickler(file, protocol=4).dump(model)
@@ -104,16 +94,9 @@ def save(classifier, path, metadata):
 
 
 def check_replaceable(path):
-    """Refuse to replace a file that is not a model.
+    """Refuse, by `ModelFileError`, to replace a file that is not a model.
 
-    Parameters
-    ----------
-    path : str or os.PathLike
-        Where the model of a checkpoint belongs; a stranger may have chosen it.
-
-    Raises
-    ------
-    ModelFileError
+    A stranger may have chosen the path: that of a checkpoint's model.
     """
     # Unlike Path.is_file, False for a name that is too long; the writer refuses it.
     if not os.path.isfile(path):

@@ -119,12 +119,7 @@ class Monitor:
             raise error
 
     def request_stop(self, signal_number):
-        """Have the run end at its next minibatch, with `TrainingStopped`.
-
-        Parameters
-        ----------
-        signal_number : int
-        """
+        """Have the run end at its next minibatch, with `TrainingStopped`."""
         self.stop_signal = signal_number
 
     def close(self):

@@ -97,7 +97,7 @@ class Replay:
         """
 
         def evaluate(theta):
-            if self._source is not None and self._played < len(self._costs):
+            if self._played < len(self._costs):
                 return self._play(theta)
             cost, gradient = cost_and_gradient(theta)
             if self.recording:
@@ -125,13 +125,7 @@ class Replay:
         return self._costs[position], self._gradients[position]
 
     def callback(self, after_iteration):
-        """Wrap `after_iteration`: it is not called for iterations that are played back.
-
-        Parameters
-        ----------
-        after_iteration : callable
-            Takes theta.
-        """
+        """Wrap a function of theta: not called for iterations that are played back."""
 
         def called(theta):
             self._iterations += 1
