@@ -16,14 +16,7 @@ class Costs:
         self._costs, self._n_summed = [], 1
 
     def add(self, cost, n_minibatches):
-        """Keep a cost.
-
-        Parameters
-        ----------
-        cost : scalar
-            The mean negative log-likelihood of a minibatch, or the sum of several.
-        n_minibatches : int
-        """
+        """Keep the mean negative log-likelihood of a minibatch, or a sum of several."""
         self._costs.append(cost)
         self._n_summed = n_minibatches
 

@@ -34,17 +34,9 @@ class ExampleOrder:
             self._n_drawn = 0
 
     def rows(self, minibatch):
-        """The rows of the data that a minibatch takes.
+        """The rows that a minibatch, a slice of this order with symbolic bounds, takes.
 
-        Parameters
-        ----------
-        minibatch : slice
-            Of the examples in this order; its bounds are symbolic.
-
-        Returns
-        -------
-        slice or symbolic vector of int64
-            To index images and labels with. Without a seed it is `minibatch` itself.
+        A symbolic vector of int64; without a seed it is the slice itself.
         """
         return minibatch if self.order is None else self.order[minibatch]
 

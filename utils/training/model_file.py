@@ -39,18 +39,10 @@ class _Pickler(pickle._Pickler):
 
 
 def describe(W, metadata):
-    """The metadata of a model file.
+    """The metadata of a model file, a dict.
 
-    Parameters
-    ----------
-    W : numpy.ndarray, ``(n_in, n_out)``
-    metadata : dict
-        Plain values that describe the run (dataset, hyperparameters, errors).
-
-    Returns
-    -------
-    dict
-        `metadata` with the shape, the floatX and the versions added.
+    That is `metadata`, plain values that describe the run (dataset, hyperparameters,
+    errors), with the shape and floatX of the matrix `W` and the versions added.
     """
     return {
         "n_in": W.shape[0],

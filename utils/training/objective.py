@@ -34,13 +34,7 @@ class Objective:
     evaluations: int = 0
 
     def set_theta(self, theta_value):
-        """Move to another point.
-
-        Parameters
-        ----------
-        theta_value : numpy.ndarray, as `theta`
-            Of any floating type; `theta` gets a copy.
-        """
+        """Move to another point, of any floating type; `theta` gets a copy."""
         # SciPy always holds float64 and goes on using its array.
         self.theta.set_value(theta_value.astype(config.floatX), borrow=True)
 

@@ -177,8 +177,7 @@ class Run(TrainingState):
         if self.n_steps is not None:
             self.arguments["n_epochs"] = math.ceil(self.n_steps / n_batches[0])
         self.n_epochs = self.arguments["n_epochs"]
-        shards = self.arguments["shards"]
-        self.arguments |= sharding(shards, self.cluster, n_batches[0])
+        self.arguments |= sharding(self.arguments["shards"], self.cluster, n_batches[0])
         self._checkpoint.set_run(datasets.fingerprint(arrays), self.arguments)
         return batch_size, *n_batches
 

@@ -27,12 +27,8 @@ def jax_mode():
     """Return the mode for `pytensor.function` that this package describes above.
 
     JAX is set to 64-bit types, for float32 too: PyTensor's graphs count in int64 and
-    add in float64 whatever floatX is. A GPU is used when JAX sees one.
-
-    Returns
-    -------
-    pytensor.compile.mode.Mode
-        Its functions return JAX arrays, and return before these are computed.
+    add in float64 whatever floatX is. A GPU is used when JAX sees one. The functions
+    return JAX arrays, and return before these are computed.
     """
     jax.config.update("jax_enable_x64", True)
     tags = RewriteDatabaseQuery(

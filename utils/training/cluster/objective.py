@@ -22,17 +22,12 @@ class ClusterObjective:
     cluster : utils.training.cluster.Cluster
     load_data, compile_functions : callable
         Importable by name on the workers; see `worker.Job`.
-    dataset : str or path
-        A path names the same files on all machines.
+    dataset, batch_size, backend, n_in, n_out, n_batches
+        See `utils.training.Run`; a path names the same files on all machines.
     splits : list of three (x, y) pairs of shared variables
         The data as the client loaded them.
-    n_in, n_out, batch_size : int
-        Numbers of features, of classes, and of examples in a minibatch.
-    n_batches : sequence of int
-        Numbers of minibatches of the training, validation and test split.
     shards : int
         Number of shards of each split, or as many as it has minibatches.
-    backend : str
     notify : callable
         Called with each one-line remark.
 
