@@ -164,7 +164,7 @@ def _remove_unlocked(path):
 
 def _sync_folder(folder):
     """Make the new name reach the disk, too."""
-    # The file itself is in place; Windows and some file systems refuse to sync a folder.
+    # The file is in place; Windows and some file systems refuse to sync a folder.
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
