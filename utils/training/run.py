@@ -123,7 +123,7 @@ class Run(TrainingState):
         checkpoint=None,
         resume=None,
     ):
-        given = locals()
+        given = locals()  # the arguments by name
         self.arguments = {name: given[name] for name in ARGUMENTS}
         super().__init__(n_steps=n_steps)
         check_hyperparameters(n_epochs, batch_size, learning_rate, shuffle, n_steps)
@@ -291,7 +291,12 @@ class Run(TrainingState):
     def on_validation_end(self, validation_loss, remark=""):
         """Add a validation to the history, and keep the state in the checkpoint.
 
-        The progress bar shows it, behind `remark`.
+        Parameters
+        ----------
+        validation_loss : float
+            A fraction of 1.
+        remark : str
+            Shown with it beside the progress bar.
         """
         errors = float(validation_loss), float(self.test_score)
         point = self.epoch, self.iter, self._costs.take_last()
