@@ -99,7 +99,8 @@ def show(options, result):
 
     paths, evaluation = [], evaluate(result)
     if options.plot is not None:
-        paths += _import_figures()(evaluation, options.plot)
+        save_figures = _import_figures()
+        paths += save_figures(evaluation, options.plot)
     if options.report is not None:
         from utils.report import page
 

@@ -31,8 +31,8 @@ def learning_curve(curves):
     )
     right.set_title("Errors")
     right.set_ylabel("wrong, %")
+    saved = x[curves.saved]
     for panel in (left, right):
-        saved = x[curves.saved]
         panel.axvline(saved, color="0.5", linestyle="--", linewidth=1, zorder=0)
         panel.set_xlabel(curves.x_name)
         ticks = MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10])

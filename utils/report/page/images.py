@@ -36,7 +36,7 @@ def grey(images):
 
 
 def data_uri(pixels):
-    """An image as a ``data:`` URI: uint8, ``(height, width)`` or with a third axis of 3.
+    """An image, uint8 and ``(height, width)`` or with 3 channels, as a ``data:`` URI.
 
     See section 11.2 of W3C's Portable Network Graphics (PNG) Specification.
     """
