@@ -37,18 +37,15 @@ def cluster(options):
 def training_arguments(options, dataset="dataset"):
     """The options that both scripts' training functions take, as keyword arguments.
 
+    They are those that were given. The dataset and the batch size are chosen here where
+    neither they nor a checkpoint to resume from were.
+
     Parameters
     ----------
     options : argparse.Namespace
         Parsed, with the run's monitor as `monitor`.
     dataset : str
         The function's name for the argument that names the dataset.
-
-    Returns
-    -------
-    dict
-        Those that were given. The dataset and the batch size are chosen here where
-        neither they nor a checkpoint to resume from were.
     """
     names = "n_epochs", "batch_size", "model", "backend", "checkpoint", "resume"
     arguments = given(options, *names) | {"monitor": options.monitor}
@@ -62,18 +59,7 @@ def training_arguments(options, dataset="dataset"):
 
 
 def default_dataset(notify):
-    """MNIST where it can be had; otherwise `digits`, and two lines that say so.
-
-    Parameters
-    ----------
-    notify : callable
-        Called with each line.
-
-    Returns
-    -------
-    str
-        ``mnist.pkl.gz`` or ``digits``.
-    """
+    """MNIST where it can be had; otherwise `digits`, and two lines that say so."""
     try:
         datasets.find_mnist(notify=notify)
     except datasets.MnistUnavailableError as error:
@@ -93,7 +79,7 @@ def run(parser, action, arguments, floatX):
     ----------
     parser : argparse.ArgumentParser
     action : callable
-        Called with the parsed options.
+        Called with the parsed options, which have the run's `monitor` and `command`.
     arguments : list of str or None
         None means those of ``sys.argv``.
     floatX : {"float32", "float64"}

@@ -7,7 +7,7 @@ from utils.backends import BACKENDS
 
 
 def parser(script, description, n_epochs):
-    """A parser of the options that both scripts have.
+    """An argparse parser of the options that both scripts have.
 
     Parameters
     ----------
@@ -17,95 +17,69 @@ def parser(script, description, n_epochs):
         Its docstring; the first line is shown by ``--help``.
     n_epochs : int
         Default of ``--n-epochs``, for the help.
-
-    Returns
-    -------
-    argparse.ArgumentParser
     """
     summary = description.split("\n")[0]
     result = argparse.ArgumentParser(prog=os.path.basename(script), description=summary)
-    add = result.add_argument
+
+    def add(name, help, metavar="PATH", **settings):
+        result.add_argument(name, help=help, metavar=metavar, **settings)
+
     add(
         "--dataset",
-        metavar="NAME|PATH",
-        help="digits, mnist.pkl.gz, or the path of a .pkl.gz, of a folder of IDX or "
+        "digits, mnist.pkl.gz, or the path of a .pkl.gz, of a folder of IDX or "
         ".npy files, or of an .npz (default: MNIST, found or downloaded; digits where "
         "it cannot be had)",
+        "NAME|PATH",
     )
-    add(
-        "--n-epochs",
-        type=int,
-        metavar="N",
-        help=f"the most epochs or iterations to train (default: {n_epochs})",
-    )
+    most = f"the most epochs or iterations to train (default: {n_epochs})"
+    add("--n-epochs", most, "N", type=int)
     add(
         "--batch-size",
-        type=int,
-        metavar="N",
-        help="examples in a minibatch (default: 600, or 20 where a split holds fewer "
+        "examples in a minibatch (default: 600, or 20 where a split holds fewer "
         "than 600)",
+        "N",
+        type=int,
     )
-    add(
-        "--model",
-        metavar="PATH",
-        help="file of the best model (default: best_model.pkl)",
-    )
-    add(
-        "--checkpoint",
-        metavar="PATH",
-        help="save the state of training to this file at each validation",
-    )
+    add("--model", "file of the best model (default: best_model.pkl)")
+    add("--checkpoint", "save the state of training to this file at each validation")
     add(
         "--resume",
-        metavar="PATH",
-        help="resume from a checkpoint; options that are not given are those of its "
+        "resume from a checkpoint; options that are not given are those of its "
         "run, and it is kept up to date unless --checkpoint names another file",
     )
     add(
         "--floatX",
-        choices=("float32", "float64"),
-        help="precision (default: what PYTENSOR_FLAGS says, otherwise float32 for SGD "
+        "precision (default: what PYTENSOR_FLAGS says, otherwise float32 for SGD "
         "and float64 for conjugate gradient)",
+        None,
+        choices=("float32", "float64"),
     )
     add(
         "--backend",
-        metavar="{" + ",".join(BACKENDS) + "}",
-        help="what the functions are compiled for (default: auto, which is C where a "
+        "what the functions are compiled for (default: auto, which is C where a "
         "C++ compiler works, otherwise Numba; jax uses a GPU where JAX sees one)",
+        "{" + ",".join(BACKENDS) + "}",
     )
     add(
         "--plot",
-        metavar="FOLDER",
-        help="after training, write pictures of the best model and of the run into "
+        "after training, write pictures of the best model and of the run into "
         "this folder, as PNG and SVG, and a history.csv; with --predict, each picture "
         "as the model sees it (needs python -m pip install -e '.[plot]')",
+        "FOLDER",
     )
     add(
         "--report",
-        metavar="PATH",
-        help="after training, write a page about the run and its model to this file, "
+        "after training, write a page about the run and its model to this file, "
         "with a pad to draw digits on: HTML that needs no server and no network",
     )
-    add(
-        "--history",
-        metavar="PATH",
-        help="write the costs and errors of the run to this file, as CSV",
-    )
-    add(
-        "--quiet",
-        action="store_true",
-        help="no progress and no notices on standard error",
-    )
+    add("--history", "write the costs and errors of the run to this file, as CSV")
+    quiet = "no progress and no notices on standard error"
+    result.add_argument("--quiet", action="store_true", help=quiet)
     return result
 
 
 def add_cluster_options(parser):
-    """Add the options that choose the processes to compute on.
-
-    Parameters
-    ----------
-    parser : argparse.ArgumentParser
-    """
+    """Add to a parser the options that choose the processes to compute on."""
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "--workers",

@@ -5,6 +5,7 @@ environment is not as PyTensor expects. Nothing that takes time is imported here
 """
 
 import atexit
+import contextlib
 import os
 import re
 import signal
@@ -46,22 +47,13 @@ def prepare(name):
 
 
 def run_as_module(path):
-    """Run the script's ``main`` from a module that has the script's own name.
+    """Run a script's ``main`` from a module that has the script's own name.
 
     What is defined in the running script belongs to ``__main__``, which no other
     process can import: neither one that reads a pickle nor a cluster's worker. So the
     file is loaded again as the module that an import of it would give. It is found by
     its path, so that a changed copy under any name and in any folder runs itself.
-
-    Parameters
-    ----------
-    path : str
-        The script's ``__file__``.
-
-    Returns
-    -------
-    int
-        The exit status that ``main()`` returns.
+    Returns the exit status that ``main()`` returns.
     """
     import importlib.util
 
@@ -80,8 +72,7 @@ def _open_closed_streams():
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             # It gets the lowest descriptor that is free: the stream's own.
-            null = open(os.devnull, mode, errors="backslashreplace")
-            setattr(sys, name, null)
+            setattr(sys, name, open(os.devnull, mode, errors="backslashreplace"))
 
 
 def _find_home():
@@ -126,12 +117,10 @@ def _find_compile_cache(script):
 def _settings_name_one():
     """True where .pytensorrc names a folder, which is then PyTensor's business."""
     for path in os.environ.get("PYTENSORRC", "~/.pytensorrc").split(os.pathsep):
-        try:
+        with contextlib.suppress(OSError, UnicodeDecodeError):
             with open(os.path.expanduser(path), encoding="utf-8") as file:
                 if "compiledir" in file.read():
                     return True
-        except (OSError, UnicodeDecodeError):
-            pass
     return False
 
 

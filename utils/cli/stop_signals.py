@@ -9,20 +9,13 @@ from utils.training.monitor import TrainingStopped
 
 @contextlib.contextmanager
 def stopping(monitor):
-    """Have SIGINT and SIGTERM stop the run of `monitor` while the block runs.
+    """Have SIGINT and SIGTERM stop a monitor's run while the block runs.
 
     The first signal within the training loop ends it at the next minibatch. Outside of
-    the loop, and on a second signal, the block is left at once. A third has the
-    system's default effect. Signals that were ignored stay ignored, as under ``nohup``.
-    Outside of the main thread, where Python handles no signals, nothing changes.
-
-    Parameters
-    ----------
-    monitor : utils.training.monitor.Monitor
-
-    Raises
-    ------
-    utils.training.monitor.TrainingStopped
+    the loop, and on a second signal, the block is left at once. Both raise a
+    `TrainingStopped`. A third has the system's default effect. Signals that were
+    ignored stay ignored, as under ``nohup``. Outside of the main thread, where Python
+    handles no signals, nothing changes.
     """
     asked = False
 

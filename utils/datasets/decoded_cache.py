@@ -28,17 +28,10 @@ MAX_ENTRIES = 4
 
 
 def entry(paths):
-    """Name the entry of a dataset's files in the state that they have now.
+    """Path of the entry of a dataset's files in the state that they have now.
 
-    Parameters
-    ----------
-    paths : list of str
-
-    Returns
-    -------
-    str or None
-        Path of the entry, which need not exist; None where there is no folder for it,
-        or nothing to gain: the files are small, or not compressed, or missing.
+    It need not exist. None where there is no folder for it, or nothing to gain: the
+    files are small, or not compressed, or missing.
     """
     root = user_cache.folder()
     try:
@@ -49,14 +42,8 @@ def entry(paths):
     except OSError:
         return None
     key = [
-        (
-            os.path.realpath(path),
-            state.st_size,
-            state.st_mtime_ns,
-            state.st_ctime_ns,
-            state.st_ino,
-        )
-        for path, state in zip(paths, states, strict=True)
+        (os.path.realpath(path), s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino)
+        for path, s in zip(paths, states, strict=True)
     ]
     digest = hashlib.sha256(repr((VERSION, key)).encode()).hexdigest()
     return os.path.join(root, "decoded", f"{digest[:32]}.npz")
@@ -70,17 +57,7 @@ def _is_compressed(path):
 
 
 def load(entry):
-    """Read an entry.
-
-    Parameters
-    ----------
-    entry : str
-
-    Returns
-    -------
-    list of three (x, y) pairs, or None
-        As `splits.check` gives them; None where there is no sound entry.
-    """
+    """Read an entry: splits as `splits.check` gives them; None if it is not sound."""
     # A damaged file can fail in zipfile or NumPy in many ways.
     with contextlib.suppress(Exception), open(entry, "rb") as file:
         with zipfile.ZipFile(file) as archive:
@@ -105,14 +82,7 @@ def _read(file, archive, info):
 
 
 def store(entry, splits):
-    """Write an entry, bytes where the pixels are whole 256ths, or skip it silently.
-
-    Parameters
-    ----------
-    entry : str
-    splits : list of three (x, y) pairs
-        As `splits.check` gives them.
-    """
+    """Write an entry, bytes where the pixels are whole 256ths, or skip it silently."""
     arrays = [array for x, y in splits for array in (whole_256ths(x), y)]
     if sum(array.nbytes for array in arrays) > MAX_ENTRY_BYTES:
         return

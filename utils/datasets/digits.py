@@ -8,17 +8,9 @@ _N_TRAIN, _N_VALID = 1197, 300
 
 
 def read():
-    """Read the digits in file order: 1,197 for training, 300 validation, 300 test.
+    """Read the digits in file order, as three (x, y) pairs.
 
-    Returns
-    -------
-    list of three (x, y) pairs
-        x ``(n, 64)`` float32, pixels / 16; y ``(n,)`` integer, 0 to 9.
-
-    Raises
-    ------
-    DatasetError
-        If scikit-learn is not installed.
+    x is ``(n, 64)`` float32, pixels / 16; y ``(n,)`` integer, 0 to 9.
     """
     try:
         from sklearn.datasets import load_digits
@@ -29,9 +21,5 @@ def read():
         ) from error
     x, y = load_digits(return_X_y=True)
     x = (x / 16).astype(np.float32)
-    valid = slice(_N_TRAIN, _N_TRAIN + _N_VALID)
-    return [
-        (x[: valid.start], y[: valid.start]),
-        (x[valid], y[valid]),
-        (x[valid.stop :], y[valid.stop :]),
-    ]
+    ends = [_N_TRAIN, _N_TRAIN + _N_VALID]
+    return list(zip(np.split(x, ends), np.split(y, ends), strict=True))

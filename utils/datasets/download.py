@@ -67,11 +67,6 @@ def fetch(folder, notify=None):
     notify : callable, optional
         Called with a line for each file, which names the mirror.
 
-    Returns
-    -------
-    str
-        `folder`, which now has all files.
-
     Raises
     ------
     DatasetError
@@ -102,7 +97,6 @@ def fetch(folder, notify=None):
         else:
             reasons = "; ".join(f"{url}: {_reason(error)}" for url, error in failures)
             raise DatasetError(f"it could not be downloaded ({reasons})")
-    return folder
 
 
 def _probe(failures):
@@ -114,19 +108,16 @@ def _probe(failures):
     def ask(mirror):
         import requests
 
+        url, limit = mirror + name, PROBE_SECONDS / 2
         try:
-            with requests.get(
-                mirror + name, timeout=PROBE_SECONDS / 2, stream=True
-            ) as response:
+            with requests.get(url, timeout=limit, stream=True) as response:
                 response.raise_for_status()
             answers[mirror] = None
         except Exception as error:
             answers[mirror] = error
 
     # A thread that hangs in the resolver cannot be stopped, only left behind.
-    threads = [
-        threading.Thread(target=ask, args=(mirror,), daemon=True) for mirror in MIRRORS
-    ]
+    threads = [threading.Thread(target=ask, args=(m,), daemon=True) for m in MIRRORS]
     deadline = time.monotonic() + PROBE_SECONDS
     for thread in threads:
         thread.start()
@@ -159,19 +150,14 @@ def _download(url, output_file, _pooch):
     size = FILES[name][0]
     deadline = time.monotonic() + GRACE_SECONDS + size / SLOWEST
     hidden = sys.stderr is None or not sys.stderr.isatty()
+    bytes_shown = {"unit": "B", "unit_scale": True, "disable": hidden}
+    # A server that inflates the .gz on the way would change the bytes.
+    asked = {"headers": {"Accept-Encoding": "identity"}, "stream": True}
     received = 0
     with (
-        # A server that inflates the .gz on the way would change the bytes.
-        requests.get(
-            url,
-            timeout=STALL_SECONDS,
-            stream=True,
-            headers={"Accept-Encoding": "identity"},
-        ) as response,
+        requests.get(url, timeout=STALL_SECONDS, **asked) as response,
         open(output_file, "wb") as file,
-        tqdm(
-            total=size, desc=name, unit="B", unit_scale=True, disable=hidden
-        ) as progress,
+        tqdm(total=size, desc=name, **bytes_shown) as progress,
     ):
         response.raise_for_status()
         for chunk in response.iter_content(2**16):

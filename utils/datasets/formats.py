@@ -16,21 +16,9 @@ _IDX_MAGICS = (b"\0\0\10\1", b"\0\0\10\3")
 def read(path):
     """Read and check a dataset, if possible from the decoded cache.
 
-    Parameters
-    ----------
-    path : str
-        A folder of IDX files or of .npy files, an .npz, or a pickle, gzipped or not.
-
-    Returns
-    -------
-    list of three (x, y) pairs
-        As `splits.check` gives them.
-
-    Raises
-    ------
-    Exception
-        If there is no such dataset or it is broken; `reading.reading` makes it a
-        `DatasetError`.
+    `path` is that of a folder of IDX or .npy files, of an .npz, or of a pickle, gzipped
+    or not. The splits are as `splits.check` gives them. Where there is no such dataset,
+    or it is broken, any exception is raised; `reading.reading` makes it a DatasetError.
     """
     sources = idx.paths(path)[0] if os.path.isdir(path) else [path]
     entry = decoded_cache.entry(sources)

@@ -28,18 +28,14 @@ _MAGIC = {1: 0x0801, 3: 0x0803}  # number of dimensions of unsigned bytes: magic
 
 
 def paths(folder):
-    """Find the four files of a folder, plain or gzipped.
+    """Find the four files of a folder, plain or else gzipped.
 
-    Parameters
-    ----------
-    folder : str
+    ``train-images.idx3-ubyte``, as some archives have it, is found too.
 
     Returns
     -------
     found : list of str
-        Paths of those that exist, in the order of `FILES`; a plain file is taken
-        before a gzipped one. ``train-images.idx3-ubyte``, as some archives have it,
-        is found too.
+        Paths of those that exist, in the order of `FILES`.
     missing : list of str
         The names of the others.
     """
@@ -57,22 +53,10 @@ def paths(folder):
 
 
 def read(folder):
-    """Read the training and test sets of a folder.
+    """Read the training and test images ``(n, pixels)`` and labels ``(n,)``, uint8.
 
-    Parameters
-    ----------
-    folder : str
-
-    Returns
-    -------
-    list of two (x, y) pairs
-        Training and test: images ``(n, rows * columns)`` and labels ``(n,)``, uint8.
-        Images of a file that is not gzipped are mapped, see `mapping.map_bytes`.
-
-    Raises
-    ------
-    DatasetError
-        If a file is missing or broken.
+    In the order of `FILES`. Images of a file that is not gzipped are mapped, see
+    `mapping.map_bytes`.
     """
     found, missing = paths(folder)
     if missing:
@@ -80,11 +64,7 @@ def read(folder):
             f"{folder}: expected the four IDX files of a dataset, found no "
             f"{', '.join(missing)} (nor with .gz). Name the folder that holds all four."
         )
-    train_x, train_y, test_x, test_y = (
-        _read_file(path, dimensions)
-        for path, dimensions in zip(found, (3, 1, 3, 1), strict=True)
-    )
-    return [(train_x, train_y), (test_x, test_y)]
+    return list(map(_read_file, found, (3, 1, 3, 1)))
 
 
 def _read_file(path, dimensions):

@@ -23,18 +23,12 @@ def map_bytes(file, shape):
     file : binary file
         Not compressed, and positioned at the first element.
     shape : tuple of int
+        The file has to hold just so many bytes.
 
     Returns
     -------
     numpy.ndarray of uint8
         Of the given shape, in C order, not writeable.
-
-    Raises
-    ------
-    EOFError
-        If the file has fewer bytes.
-    ValueError
-        If it has more.
     """
     offset, needed = file.tell(), math.prod(shape)
     left = os.fstat(file.fileno()).st_size - offset
@@ -51,17 +45,9 @@ def read_ahead(array):
     """Start a thread that brings a mapped array's pages in before training needs them.
 
     Otherwise each stops training for a moment when it is touched for the first time.
-    Only on Linux; nothing is done for an array that would fill half of the memory, or
-    that is not mapped.
-
-    Parameters
-    ----------
-    array : numpy.ndarray
-
-    Returns
-    -------
-    threading.Thread or None
-        It ends with the process, or when all pages are there.
+    Only on Linux; nothing is done, and None returned, for an array that would fill half
+    of the memory, or that is not mapped. The thread ends with the process, or when all
+    pages are there.
     """
     is_mapped = array.dtype == np.uint8 and not array.flags.writeable
     if not is_mapped or array.nbytes < _LEAST or not hasattr(os, "sysconf"):

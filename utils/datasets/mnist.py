@@ -37,7 +37,7 @@ def find_mnist(offline=False, notify=None):
         If MNIST is not here and cannot be downloaded; every place is named.
     """
     cache = user_cache.folder()
-    places = [_DATA, os.environ.get("LOGREG_DATA") or None]
+    places = [_DATA, os.environ.get("LOGREG_DATA")]
     tried = [os.path.abspath(NAME)]
     if os.path.isfile(NAME):
         return tried[0]
@@ -59,7 +59,8 @@ def find_mnist(offline=False, notify=None):
         reason = "there is no home folder to download it to; set LOGREG_CACHE"
     else:
         try:
-            return download.fetch(mnist, notify)
+            download.fetch(mnist, notify)
+            return mnist
         except DatasetError as error:
             reason = str(error)
     raise MnistUnavailableError(

@@ -21,22 +21,7 @@ FILES = tuple(f"{name}.npy" for name in NAMES)
 
 
 def read_npz(path):
-    """Read the training and test sets of an .npz file.
-
-    Parameters
-    ----------
-    path : str
-
-    Returns
-    -------
-    list of two (x, y) pairs
-        Training and test, of the shapes and dtypes that the file has.
-
-    Raises
-    ------
-    Exception
-        If a member is missing or broken; `reading.reading` makes it a `DatasetError`.
-    """
+    """Read an .npz file: a list of the arrays of `NAMES`, as the file has them."""
     with zipfile.ZipFile(path) as archive:
         # Other members are never read, wherever their names point.
         members = {info.filename: info for info in archive.infolist()}
@@ -47,7 +32,7 @@ def read_npz(path):
                 f"{', '.join(missing)}. Save it with "
                 "numpy.savez(path, x_train=..., y_train=..., x_test=..., y_test=...)."
             )
-        return _pairs(_read_member(path, archive, members[file]) for file in FILES)
+        return [_read_member(path, archive, members[file]) for file in FILES]
 
 
 def is_folder(path):
@@ -56,22 +41,9 @@ def is_folder(path):
 
 
 def read_folder(folder):
-    """Read the training and test sets of a folder of .npy files.
+    """Read a folder of .npy files: a list of the arrays of `NAMES`, as they are there.
 
-    Parameters
-    ----------
-    folder : str
-
-    Returns
-    -------
-    list of two (x, y) pairs
-        Training and test, of the shapes and dtypes that the files have. Images of
-        bytes in C order are mapped, see `mapping.map_bytes`.
-
-    Raises
-    ------
-    DatasetError
-        If a file is missing or broken.
+    Images of bytes in C order are mapped, see `mapping.map_bytes`.
     """
     missing = [file for file in FILES if not os.path.exists(os.path.join(folder, file))]
     if missing:
@@ -79,12 +51,7 @@ def read_folder(folder):
             f"{folder}: expected the files {', '.join(FILES)}, found no "
             f"{', '.join(missing)}. Save each array with numpy.save."
         )
-    return _pairs(_read_file(os.path.join(folder, file)) for file in FILES)
-
-
-def _pairs(arrays):
-    train_x, train_y, test_x, test_y = arrays
-    return [(train_x, train_y), (test_x, test_y)]
+    return [_read_file(os.path.join(folder, file)) for file in FILES]
 
 
 def _read_member(path, archive, info):

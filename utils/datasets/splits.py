@@ -9,24 +9,13 @@ VALIDATION_SIZE = 10_000
 MAX_CLASSES = 2**20  # a label beyond it is a mistake, and would make W enormous
 
 
-def split_validation(training, test):
-    """Take the last training examples for validation.
+def split_validation(x, y, test_x, test_y):
+    """Take the last training examples for validation, and return the three splits.
 
     They are 10,000, as in the tutorial, or the same sixth of fewer than 60,000.
-
-    Parameters
-    ----------
-    training, test : (x, y) pairs of arrays
-
-    Returns
-    -------
-    list of three (x, y) pairs
-        Training, validation, test; views of the arguments.
     """
-    x, y = training
-    n_valid = min(VALIDATION_SIZE, len(x) // 6)
-    n_train = len(x) - n_valid
-    return [(x[:n_train], y[:n_train]), (x[n_train:], y[n_train:]), test]
+    n_train = len(x) - min(VALIDATION_SIZE, len(x) // 6)
+    return [(x[:n_train], y[:n_train]), (x[n_train:], y[n_train:]), (test_x, test_y)]
 
 
 def check(splits, where):
@@ -45,11 +34,6 @@ def check(splits, where):
     list of three (x, y) pairs
         x ``(n, n_in)``, uint8 where pixels are whole numbers, otherwise bool or float;
         y ``(n,)`` int32.
-
-    Raises
-    ------
-    DatasetError
-        If the splits do not make one dataset.
     """
     splits = [
         _as_rows(x, y, name, where) for name, (x, y) in zip(NAMES, splits, strict=True)
@@ -135,17 +119,9 @@ def _bytes_or_floats(x, name, where):
 
 
 def as_bytes(splits):
-    """Convert pixels to bytes that stand for ``byte / 256``.
+    """Convert checked pixels to bytes that stand for ``byte / 256``.
 
-    Parameters
-    ----------
-    splits : list of three (x, y) pairs
-        As `check` gives them.
-
-    Returns
-    -------
-    list of three (x, y) pairs, or None
-        x uint8; None where a pixel of any split is not a whole 256th.
+    None where a pixel of any split is not a whole 256th.
     """
     splits = [(whole_256ths(x), y) for x, y in splits]
     return splits if all(x.dtype == np.uint8 for x, _ in splits) else None
@@ -168,18 +144,10 @@ def whole_256ths(x, rows=4096):
 
 
 def scale(splits):
-    """Scale pixels as the tutorial does: bytes divided by 256, other values kept.
+    """Scale checked pixels as the tutorial does: bytes divided by 256, others kept.
 
-    Parameters
-    ----------
-    splits : list of three (x, y) pairs
-        As `check` gives them. The list is emptied, so that only one split at a time
-        is in memory twice.
-
-    Returns
-    -------
-    list of three (x, y) pairs
-        x float32, or float64 where float32 cannot hold the values of a float64 file.
+    They become float32, or float64 where float32 cannot hold the values of a float64
+    file. The list is emptied, so that only one split at a time is in memory twice.
     """
     exact = all(_fits_float32(x) for x, _ in splits)
     dtype = np.dtype(np.float32 if exact else np.float64)

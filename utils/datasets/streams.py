@@ -78,25 +78,15 @@ class _Gunzip(io.RawIOBase):
 def open_stream(path):
     """Open a file for bounded reading.
 
-    Parameters
-    ----------
-    path : str
-
     Returns
     -------
     stream : io.BufferedReader
         The file's bytes, inflated if it begins as gzip.
     size : int
         The most bytes that `stream` can give.
-
-    Raises
-    ------
-    DatasetError
-        If it is not a regular file (a pipe would block), or is empty.
-    OSError
-        If it cannot be opened.
     """
     status = os.stat(path)
+    # A pipe would block.
     if not stat.S_ISREG(status.st_mode):
         raise DatasetError(f"{path}: expected a file, found a device, pipe or socket.")
     if status.st_size == 0:

@@ -73,10 +73,6 @@ def read(path):
 def read_all(paths):
     """Read the digits in picture files, past those that cannot be read.
 
-    Parameters
-    ----------
-    paths : iterable of str or os.PathLike
-
     Returns
     -------
     digits : list of DigitImage

@@ -43,25 +43,13 @@ def fit(ink):
     height, width = (max(1, int(np.floor(n * scale + 0.5))) for n in box.shape)
     box = area_average(box, height, width)
     image = np.zeros((SIDE, SIDE))
-    top = _offset(box.sum(axis=1))
-    left = _offset(box.sum(axis=0))
+    top, left = _offset(box.sum(axis=1)), _offset(box.sum(axis=0))
     image[top : top + height, left : left + width] = box * (255 / 256 / box.max())
     return image
 
 
 def area_average(values, height, width):
-    """Resample so that each new pixel is the mean of the area it covers.
-
-    Parameters
-    ----------
-    values : numpy.ndarray of float, ``(rows, columns)``
-    height, width : int
-        The new size, smaller or larger.
-
-    Returns
-    -------
-    numpy.ndarray of float64, ``(height, width)``
-    """
+    """Resample to a new size, smaller or larger, by the means of the areas covered."""
     rows, columns = values.shape
     return _coverage(rows, height) @ values @ _coverage(columns, width).T
 

@@ -47,11 +47,11 @@ def find_ink(grey):
     deviation = paper - grey
     dark, light = np.maximum(deviation, 0), np.maximum(-deviation, 0)
     ink = dark if (dark**2).sum() >= (light**2).sum() else light
-    contrast = ink.max()
-    if contrast < max(FAINTEST_CONTRAST, 6 * noise):
+    contrast, expected = ink.max(), max(FAINTEST_CONTRAST, 6 * noise)
+    if contrast < expected:
         raise DigitImageError(
             f"is blank: its ink differs from its paper by {contrast:.0f} of 255 grey "
-            f"levels, at least {max(FAINTEST_CONTRAST, 6 * noise):.0f} are expected. "
+            f"levels, at least {expected:.0f} are expected. "
             "Write with a darker pen, or come closer"
         )
     # The level of nearly all strong pixels: the maximum may be a single speck's.

@@ -17,19 +17,10 @@ SMALLEST_SIDE = 8
 def read_grey(path):
     """Read a picture as grey, turned upright by its camera's note, on opaque paper.
 
-    Parameters
-    ----------
-    path : str or os.PathLike
-
     Returns
     -------
     numpy.ndarray of float64, ``(height, width)``
         Between 0 (black) and 255 (white); at most about 560 pixels a side.
-
-    Raises
-    ------
-    DigitImageError
-        Its message begins with the path.
     """
     try:
         from PIL import Image, ImageOps
@@ -43,7 +34,12 @@ def read_grey(path):
             # Pillow only warns of a picture between its limit and twice its limit.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=FORMATS) as image:
-                _check_size(path, image.size)
+                if min(image.size) < SMALLEST_SIDE:
+                    raise DigitImageError(
+                        f"{path}: the picture is {image.width}x{image.height} pixels: "
+                        f"expected at least {SMALLEST_SIDE}x{SMALLEST_SIDE}, so that a "
+                        "digit can be seen."
+                    )
                 image.draft("L", (LARGEST_SIDE, LARGEST_SIDE))
                 return _grey(ImageOps.exif_transpose(image))
     except DigitImageError:
@@ -67,21 +63,11 @@ def _unreadable(path, reason):
     )
 
 
-def _check_size(path, size):
-    width, height = size
-    if min(size) < SMALLEST_SIDE:
-        raise DigitImageError(
-            f"{path}: the picture is {width}x{height} pixels: expected at least "
-            f"{SMALLEST_SIDE}x{SMALLEST_SIDE}, so that a digit can be seen."
-        )
-
-
 def _grey(image):
     """Any of Pillow's modes to an array of grey between 0 and 255."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return _deep_grey(np.asarray(image, dtype=np.float64))
-    transparent = "A" in image.getbands() or "transparency" in image.info
-    if not transparent:
+    if "A" not in image.getbands() and "transparency" not in image.info:
         return np.asarray(_shrink(image.convert("L")), dtype=np.float64)
     rgba = image.convert("RGBA")
     grey, opacity = (

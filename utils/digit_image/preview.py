@@ -13,12 +13,8 @@ HEIGHT, GAP = 280, 20
 def write_previews(digits, folder):
     """Write ``NAME_seen.png`` for each digit: the grey picture, and the model's input.
 
-    Parameters
-    ----------
-    digits : iterable of DigitImage
-        NAME is the stem of a digit's file; the second of two equal stems gets a number.
-    folder : str or os.PathLike
-        Created where it is missing.
+    NAME is the stem of a digit's file; the second of two equal stems gets a number. The
+    folder is created where it is missing.
 
     Returns
     -------

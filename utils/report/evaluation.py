@@ -116,16 +116,12 @@ class Evaluation:
 
 
 def evaluate(result):
-    """Ask the model that a run saved about all test examples.
+    """Ask the model that a run saved about all test examples: an `Evaluation`.
 
     Parameters
     ----------
     result : utils.training.TrainingResult
         Its `model` and `dataset` are read again.
-
-    Returns
-    -------
-    Evaluation
 
     Raises
     ------
@@ -153,15 +149,8 @@ def evaluate(result):
     for start in range(0, len(images), CHUNK):
         chunk = slice(start, start + CHUNK)
         probabilities[chunk] = softmax(_scaled(images[chunk], W.dtype) @ W + b, axis=1)
-    return Evaluation(
-        W=W,
-        b=b,
-        metadata=model["metadata"],
-        history=result.history,
-        images=images,
-        labels=labels,
-        probabilities=probabilities,
-    )
+    metadata, history = model["metadata"], result.history
+    return Evaluation(W, b, metadata, history, images, labels, probabilities)
 
 
 def image_shape(n_in):

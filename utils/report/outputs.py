@@ -12,11 +12,6 @@ from utils.report import history
 def check_places(options):
     """Refuse, before a long run, outputs that could not be written after it.
 
-    Parameters
-    ----------
-    options : argparse.Namespace
-        As `utils.cli.command_line.parser` gives them.
-
     Raises
     ------
     MissingPackageError
@@ -75,16 +70,8 @@ def _history_paths(options):
 def history_kept(options):
     """Write the history of the block's run, also where it was stopped or diverged.
 
-    Parameters
-    ----------
-    options : argparse.Namespace
-        With the run's monitor as `monitor`. Before its training loop begins there is
-        nothing to write.
-
-    Raises
-    ------
-    utils.files.WriteError
-        If it cannot be written; only printed if the block itself raised an error.
+    Before the training loop of ``options.monitor`` begins there is nothing to write. A
+    `WriteError` is only printed if the block itself raised an error.
     """
     try:
         yield
@@ -104,13 +91,7 @@ def _write_history(options):
 
 
 def show(options, result):
-    """Write the pictures and the page that the options ask for.
-
-    Parameters
-    ----------
-    options : argparse.Namespace
-    result : utils.training.TrainingResult
-    """
+    """Write the pictures and page of a `TrainingResult` that the options ask for."""
     if options.plot is None and options.report is None:
         return
     # Imported here: only those who ask for these outputs pay for it.

@@ -28,30 +28,12 @@ def draw(evaluation):
 
 @style()
 def save(evaluation, folder):
-    """Write all pictures of a run, each as PNG and as SVG.
-
-    Parameters
-    ----------
-    evaluation : utils.report.evaluation.Evaluation
-    folder : str or os.PathLike
-        An existing one.
-
-    Returns
-    -------
-    list of str
-        The files.
-
-    Raises
-    ------
-    utils.files.WriteError
-    """
+    """Write all pictures of a run into a folder, as PNG and SVG; return their paths."""
     paths = []
     for name, figure in draw(evaluation).items():
-        for kind in ("png", "svg"):
+        for kind, metadata in (("png", None), ("svg", {"Date": None})):
             file = io.BytesIO()
-            figure.savefig(
-                file, metadata={"Date": None} if kind == "svg" else None, format=kind
-            )
+            figure.savefig(file, metadata=metadata, format=kind)
             paths.append(os.path.join(folder, f"{name}.{kind}"))
             write_atomic(paths[-1], file.getvalue())
     return paths

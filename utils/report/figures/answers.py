@@ -1,7 +1,6 @@
 """A model's answers to the test examples: the confusion matrix and its mistakes."""
 
 import numpy as np
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from utils.report.evaluation import MOST_COUNTED_CLASSES
@@ -28,23 +27,17 @@ def confusion(evaluation):
     # Mistakes have a scale of their own: beside the right answers they would all be
     # as pale as none.
     right = np.eye(n_out, dtype=bool)
+    blue, orange = np.ma.masked_where(~right, rates), np.ma.masked_where(right, rates)
     images = [
-        axes.imshow(
-            np.ma.masked_where(hidden, rates), cmap=cmap, norm=Normalize(0, top)
-        )
-        for hidden, cmap, top in [
-            (~right, "Blues", 1.3),
-            (right, "Oranges", wrong_rates.max() or 1),
-        ]
+        axes.imshow(blue, cmap="Blues", vmin=0, vmax=1.3),
+        axes.imshow(orange, cmap="Oranges", vmin=0, vmax=wrong_rates.max() or 1),
     ]
     if n_out <= MOST_COUNTED_CLASSES:
         _write_counts(axes, evaluation.counts, rates, images)
-        axes.set_xticks(range(n_out))
-        axes.set_yticks(range(n_out))
+        axes.set(xticks=range(n_out), yticks=range(n_out))
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    axes.set_xlabel("prediction")
-    axes.set_ylabel("label")
+    axes.set(xlabel="prediction", ylabel="label")
     n, n_wrong = len(evaluation.labels), len(evaluation.mistakes)
     figure.suptitle(
         f"{n_wrong:,} of all {n:,} test examples are wrong: {n_wrong / n * 100:.2f} %"
@@ -96,14 +89,8 @@ def mistakes(evaluation):
     shown = wrong[:MOST_MISTAKES]
     if not len(wrong):
         figure = Figure(figsize=(6, 1.2))
-        figure.text(
-            0.5,
-            0.5,
-            f"No mistakes: all {len(evaluation.labels):,} test examples are right",
-            ha="center",
-            va="center",
-            fontsize=11,
-        )
+        words = f"No mistakes: all {len(evaluation.labels):,} test examples are right"
+        figure.text(0.5, 0.5, words, ha="center", va="center", fontsize=11)
         return figure
     images = evaluation.scaled(shown)
     lightest, darkest = images.min(), images.max()

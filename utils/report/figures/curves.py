@@ -13,20 +13,13 @@ COST, VALIDATION, TEST = "#333333", "#0072B2", "#D55E00"
 def learning_curve(curves):
     """Draw costs and errors, with the validation of the saved model marked."""
     x, validation, test = curves.x, curves.validation_errors, curves.test_errors
-    few = "o" if len(x) <= 25 else None
+    dots = {"marker": "o" if len(x) <= 25 else None, "markersize": 4}
     figure = Figure(figsize=(9, 3.8), layout="constrained")
     left, right = figure.subplots(1, 2)
-    left.plot(x, curves.costs, color=COST, marker=few, markersize=4)
+    left.plot(x, curves.costs, color=COST, **dots)
     left.set_title("Cost of the last minibatch before each validation")
     left.set_ylabel("mean negative log-likelihood")
-    right.plot(
-        x,
-        validation,
-        color=VALIDATION,
-        marker=few,
-        markersize=4,
-        label="validation error",
-    )
+    right.plot(x, validation, color=VALIDATION, label="validation error", **dots)
     right.plot(
         [x[i] for i in curves.tested],
         [test[i] for i in curves.tested],
@@ -38,14 +31,12 @@ def learning_curve(curves):
     )
     right.set_title("Errors")
     right.set_ylabel("wrong, %")
+    saved = x[curves.saved]
     for panel in (left, right):
-        panel.axvline(
-            x[curves.saved], color="0.5", linestyle="--", linewidth=1, zorder=0
-        )
+        panel.axvline(saved, color="0.5", linestyle="--", linewidth=1, zorder=0)
         panel.set_xlabel(curves.x_name)
-        panel.xaxis.set_major_locator(
-            MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10])
-        )
+        ticks = MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10])
+        panel.xaxis.set_major_locator(ticks)
         panel.set_xlim(min(0, x[0] - 1), max(x) * 1.03 + 0.2)
         panel.grid(alpha=0.25)
     right.legend(loc="best", frameon=True, framealpha=0.9, edgecolor="none")

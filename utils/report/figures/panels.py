@@ -42,15 +42,9 @@ def box_aspect(n_in):
 def show_image(axes, pixels, **arguments):
     """Draw one flat image without axes; returns matplotlib's image."""
     # "none" leaves the pixels of an SVG to its viewer, sharp at any size.
-    image = axes.imshow(
-        pixels.reshape(image_shape(len(pixels))),
-        interpolation="none",
-        aspect="auto",
-        **arguments,
-    )
-    axes.set_box_aspect(box_aspect(len(pixels)))
-    axes.set_xticks([])
-    axes.set_yticks([])
+    pixels = pixels.reshape(image_shape(len(pixels)))
+    image = axes.imshow(pixels, interpolation="none", aspect="auto", **arguments)
+    axes.set(box_aspect=box_aspect(pixels.size), xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
     return image
 
@@ -58,25 +52,13 @@ def show_image(axes, pixels, **arguments):
 def grid(n, n_columns, panel_size, extra_height):
     """A figure with `n` panels in rows, the last of which may be shorter.
 
-    Parameters
-    ----------
-    n, n_columns : int
-    panel_size : (float, float)
-        Width and height of a panel, in inches.
-    extra_height : float
-        Inches for title and legend.
-
-    Returns
-    -------
-    figure : matplotlib.figure.Figure
-    panels : list of `n` matplotlib.axes.Axes
+    `panel_size` is the width and height of a panel, `extra_height` is for the title and
+    a legend, in inches. Returns the figure and a list of the panels.
     """
     n_rows = math.ceil(n / n_columns)
     width, height = panel_size
-    figure = Figure(
-        figsize=(n_columns * width, n_rows * height + extra_height),
-        layout="constrained",
-    )
+    size = n_columns * width, n_rows * height + extra_height
+    figure = Figure(figsize=size, layout="constrained")
     panels = figure.subplots(n_rows, n_columns, squeeze=False).flatten().tolist()
     for spare in panels[n:]:
         spare.remove()

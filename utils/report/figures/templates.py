@@ -30,13 +30,8 @@ def weights(evaluation):
     figure.suptitle(f"Weights of each class{of}")
     # 0.2 inches thick, whatever the size of the panels.
     width, height = figure.get_size_inches()
-    bar = figure.colorbar(
-        image,
-        ax=panels,
-        location="bottom",
-        fraction=0.25 / height,
-        aspect=0.95 * width / 0.2,
-    )
+    size = {"fraction": 0.25 / height, "aspect": 0.95 * width / 0.2}
+    bar = figure.colorbar(image, ax=panels, location="bottom", **size)
     bar.set_ticks(
         [-scale, -scale / 2, 0, scale / 2, scale],
         labels=[

@@ -93,19 +93,13 @@ def _key_figures(evaluation):
     n_counted = evaluation.n_in_minibatches
     # Why the tutorial's test error is not that over all test examples.
     counted = "" if n_counted == n else f"of the {n_counted:,} in full minibatches"
+    wrong = f"{n_wrong:,} of {n:,} are wrong"
+    training = f"of {len(curves.x):,} validations, in {curves.seconds:.1f}\u00a0s"
     figures = [
         ("validation error", f"{metadata['validation_error'] * 100:f} %", ""),
         ("test error", f"{metadata['test_error'] * 100:f} %", counted),
-        (
-            "error over all tests",
-            f"{n_wrong / n * 100:.2f} %",
-            f"{n_wrong:,} of {n:,} are wrong",
-        ),
-        (
-            curves.saved_name,
-            curves.saved_at,
-            f"of {len(curves.x):,} validations, in {curves.seconds:.1f}\u00a0s",
-        ),
+        ("error over all tests", f"{n_wrong / n * 100:.2f} %", wrong),
+        (curves.saved_name, curves.saved_at, training),
     ]
     return "\n".join(
         f"<div><dt>{escape(name)}</dt><dd>{escape(value)}"
@@ -122,8 +116,7 @@ def _facts(metadata, backend):
         if name not in SHOWN_APART
     }
     facts["backend"] = backend
-    for name, version in metadata["versions"].items():
-        facts[NAMES.get(name, name)] = version
+    facts |= {NAMES.get(name, name): v for name, v in metadata["versions"].items()}
     return "\n".join(
         f'<tr><th scope="row">{escape(str(name))}</th>'
         f"<td>{escape(str(value))}</td></tr>"

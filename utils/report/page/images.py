@@ -21,14 +21,7 @@ RDBU = np.array(
 def diverging(values, scale):
     """Colours from red (``-scale``) over white (0) to blue (``scale``).
 
-    Parameters
-    ----------
-    values : numpy.ndarray of float
-    scale : float
-
-    Returns
-    -------
-    numpy.ndarray of uint8, the shape of `values` and 3 more
+    They are uint8, of the shape of `values` with one more axis, of length 3.
     """
     stops = np.linspace(-scale, scale, len(RDBU))
     channels = [np.interp(values, stops, channel) for channel in RDBU.T]
@@ -43,19 +36,9 @@ def grey(images):
 
 
 def data_uri(pixels):
-    """An image as a ``data:`` URI.
+    """An image, uint8 and ``(height, width)`` or with 3 channels, as a ``data:`` URI.
 
-    Parameters
-    ----------
-    pixels : numpy.ndarray of uint8, ``(height, width)`` or ``(height, width, 3)``
-
-    Returns
-    -------
-    str
-
-    References
-    ----------
-    W3C, Portable Network Graphics (PNG) Specification, section 11.2.
+    See section 11.2 of W3C's Portable Network Graphics (PNG) Specification.
     """
     height, width = pixels.shape[:2]
     colour_type = 0 if pixels.ndim == 2 else 2
@@ -63,12 +46,9 @@ def data_uri(pixels):
     rows = pixels.reshape(height, -1)
     lines = np.concatenate([np.zeros((height, 1), "uint8"), rows], axis=1)
     header = struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0)
+    compressed = zlib.compress(lines.tobytes(), 9)
     data = b"\x89PNG\r\n\x1a\n"
-    for kind, body in (
-        (b"IHDR", header),
-        (b"IDAT", zlib.compress(lines.tobytes(), 9)),
-        (b"IEND", b""),
-    ):
+    for kind, body in ((b"IHDR", header), (b"IDAT", compressed), (b"IEND", b"")):
         checksum = struct.pack(">I", zlib.crc32(kind + body))
         data += struct.pack(">I", len(body)) + kind + body + checksum
     return "data:image/png;base64," + base64.b64encode(data).decode()

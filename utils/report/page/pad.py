@@ -18,9 +18,8 @@ def pad(evaluation):
         return f"<p>There is no pad to draw on: {escape(reason)}</p>", False
     page = (Path(__file__).parent / "pad.html").read_text(encoding="utf-8")
     # In a script element, `<` could begin its end tag, or a comment.
-    return page.replace(
-        "$data", json.dumps(_data(evaluation)).replace("<", "\\u003c")
-    ), True
+    data = json.dumps(_data(evaluation)).replace("<", "\\u003c")
+    return page.replace("$data", data), True
 
 
 def _reason_against(evaluation):
