@@ -98,6 +98,14 @@ def run(tmp_path):
 
 
 @pytest.fixture
+def old(tmp_path):
+    """A file, alone in the temporary folder."""
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    return path
+
+
+@pytest.fixture
 def folder():
     """A temporary folder, in memory where the system has it, for thousands of files."""
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None

@@ -13,19 +13,12 @@ from small_files import (
     checkpoint_bytes,
     checkpoint_members,
     idx_bytes,
+    npy,
     npy_bytes,
+    npy_header,
     npz_bytes,
     zip_bytes,
 )
-
-
-def npy(header, elements=b""):
-    return b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header + elements
-
-
-def npy_header(shape, descr="|u1"):
-    text = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n"
-    return npy(text.encode())
 
 
 def idx_header(*shape, magic=0x803):

@@ -80,6 +80,14 @@ def run(*command, timeout=300, **options):
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
 
+def fake_compiler(folder, script):
+    """Write a shell script as the compiler of a folder; its path."""
+    compiler = folder / "g++"
+    compiler.write_text(f"#!/bin/sh\n{script}\n")
+    compiler.chmod(0o755)
+    return str(compiler)
+
+
 def lines(output):
     """The lines that a script printed, without the rates, which differ between runs."""
     return re.sub(r"with [0-9.]+ (epochs|steps)/sec", "", output).splitlines()

@@ -1,5 +1,6 @@
 """Small sound files of each format, and how bytes are wrapped in them."""
 
+import gzip
 import io
 import json
 import pickle
@@ -33,6 +34,24 @@ WEIGHTS = {
 def idx_bytes(array):
     header = struct.pack(f">{1 + array.ndim}I", 0x800 + array.ndim, *array.shape)
     return header + array.tobytes()
+
+
+def write_idx(folder, arrays, suffix="", names=IDX_NAMES):
+    """Write the four files of a dataset, gzipped where the suffix is ``.gz``."""
+    folder.mkdir(exist_ok=True)
+    for name, array in zip(names, arrays, strict=True):
+        raw = idx_bytes(array)
+        (folder / (name + suffix)).write_bytes(gzip.compress(raw) if suffix else raw)
+    return folder
+
+
+def npy(header, elements=b""):
+    return b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header + elements
+
+
+def npy_header(shape, descr="|u1"):
+    text = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n"
+    return npy(text.encode())
 
 
 def npy_bytes(array):

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from conftest import needs_compiler
+from processes import fake_compiler
 
 from utils import backends
 from utils.backends import compile_cache
@@ -64,11 +65,9 @@ def test_compiler_that_fails_later_than_it_was_asked(tmp_path, monkeypatch):
     import pytensor.tensor as T
 
     mode = backends.compilation_mode("c")
-    compiler = tmp_path / "g++"
-    compiler.write_text("#!/bin/sh\necho 'mod.cpp:1: fatal error: lost' >&2\nexit 1\n")
-    compiler.chmod(0o755)
+    cxx = fake_compiler(tmp_path, "echo 'mod.cpp:1: fatal error: lost' >&2; exit 1")
     x = T.matrix()
-    with pytensor.config.change_flags(cxx=str(compiler)):
+    with pytensor.config.change_flags(cxx=cxx):
         with pytest.raises(backends.BackendError) as caught:
             pytensor.function([x], T.tanh(x * 1.234321).sum(), mode=mode)
     message = str(caught.value)

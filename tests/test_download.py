@@ -2,13 +2,10 @@ import hashlib
 import http.server
 import socket
 import socketserver
-import subprocess
-import sys
 import threading
 import time
 
 import pytest
-from conftest import REPOSITORY
 
 from utils.datasets import MnistUnavailableError, download, find_mnist
 from utils.datasets import mnist as mnist_module
@@ -233,24 +230,15 @@ def test_download_slow_server(server, monkeypatch):
         find_mnist()
 
 
-def test_download_two_processes_at_once(tmp_path, server):
+def test_download_two_processes_at_once(start, tmp_path, server):
     program = (
         "from utils.datasets import download, find_mnist; "
         f"download.MIRRORS = ({server.url + 'good/'!r},); download.FILES = {FILES!r}; "
         "print(find_mnist())"
     )
-    runs = [
-        subprocess.Popen(
-            [sys.executable, "-c", program],
-            cwd=REPOSITORY,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for _ in range(2)
-    ]
-    for run in runs:
-        assert run.communicate(timeout=60)[0] == f"{tmp_path / 'cache' / 'mnist'}\n"
+    told = f"{tmp_path / 'cache' / 'mnist'}\n", ""
+    for run in [start("-c", program) for _ in range(2)]:
+        assert run.communicate(timeout=60) == told
     assert downloaded(tmp_path) == CONTENTS
 
 

@@ -1,15 +1,11 @@
 """best_model.pkl: what it holds, who can read it, and what is refused."""
 
-import os
 import pickle
-import subprocess
-import sys
 
 import numpy as np
 import pytensor
 import pytensor.tensor as T
 import pytest
-from conftest import REPOSITORY
 
 from logistic_sgd import LogisticRegression
 from utils.files import atomic
@@ -50,22 +46,15 @@ def test_load_gives_back_parameters_and_metadata(saved):
     assert loaded.metadata["versions"]["numpy"] == np.__version__
 
 
-def test_plain_pickle_reads_it_in_another_process_and_folder(saved, tmp_path):
+def test_plain_pickle_reads_it_in_another_process_and_folder(run, saved):
     program = (
         "import pickle, sys\n"
         "model = pickle.load(open(sys.argv[1], 'rb'))\n"
         "print(model.input, model.y_pred.ndim, [p.get_value().sum() for p in"
         " model.params])\n"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", program, str(saved)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
-    )
-    assert run.returncode == 0, run.stderr
-    assert run.stdout == "x 1 [np.float32(66.0), np.float32(6.0)]\n"
+    read = run("-c", program, saved)
+    assert read.stdout == "x 1 [np.float32(66.0), np.float32(6.0)]\n", read.stderr
 
 
 def test_file_names_arrays_and_one_class_only(saved):

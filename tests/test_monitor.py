@@ -2,8 +2,6 @@
 
 import os
 import pty
-import subprocess
-import sys
 import termios
 
 from utils.training import Monitor
@@ -31,7 +29,7 @@ def test_no_bar_where_standard_error_is_no_terminal(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_bar_on_a_terminal_and_lines_still_whole():
+def test_bar_on_a_terminal_and_lines_still_whole(run):
     program = (
         "from utils.training.monitor import Monitor\n"
         "with Monitor(quiet=False) as monitor:\n"
@@ -43,15 +41,12 @@ def test_bar_on_a_terminal_and_lines_still_whole():
     master, slave = pty.openpty()
     termios.tcsetwinsize(slave, (24, 100))
     os.set_blocking(master, False)
-    run = subprocess.run(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=slave, text=True
-    )
+    finished = run("-c", program, stderr=slave)
     # Read before the last descriptor of the other end goes, and what it wrote with it.
     shown = os.read(master, 65536).decode()
     os.close(slave)
     os.close(master)
-    assert run.returncode == 0
-    assert run.stdout == "a line\n"
+    assert (finished.returncode, finished.stdout) == (0, "a line\n")
     assert "/3 [" in shown
     assert "validation error 25.00%" in shown
 

@@ -6,21 +6,18 @@ from importlib.util import find_spec
 
 import pytensor
 import pytest
+from conftest import needs_compiler
 from fixed_steps import check_steps
 
 from logistic_sgd import sgd_optimization_mnist
-from utils.backends import c_compiler
 
-COMPILER = pytest.mark.skipif(
-    bool(c_compiler.find().error), reason="needs a C++ compiler"
-)
 JAX = pytest.mark.skipif(find_spec("jax") is None, reason="needs the extra `jax`")
 
 
 @pytest.mark.parametrize(
     "backend, floatX, tolerance",
     [
-        pytest.param("c", "float64", 1e-12, marks=COMPILER),
+        pytest.param("c", "float64", 1e-12, marks=needs_compiler),
         ("numba", "float32", 1e-5),
         pytest.param("jax", "float32", 1e-5, marks=JAX),
     ],
