@@ -19,10 +19,7 @@ def start_importing(start):
 
     def call(*command, **options):
         return start(
-            *command,
-            python=["-X", "importtime"],
-            stdout=subprocess.DEVNULL,
-            **options,
+            *command, python=["-X", "importtime"], stdout=subprocess.DEVNULL, **options
         )
 
     return call

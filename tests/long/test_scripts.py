@@ -5,15 +5,7 @@ from importlib.util import find_spec
 
 import pytest
 from conftest import needs_compiler
-from processes import (
-    CG,
-    SCRIPTS,
-    SGD,
-    TINY,
-    error_line,
-    published,
-    validation_errors,
-)
+from processes import CG, SCRIPTS, SGD, TINY, error_line, published, validation_errors
 from test_scripts import assert_published_figures, assert_trains_and_predicts
 
 BACKENDS = [
