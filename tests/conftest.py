@@ -76,6 +76,16 @@ def mnist_folder():
     return Path(folder).resolve()
 
 
+@pytest.fixture(scope="session")
+def trained_on_mnist(mnist_folder, tmp_path_factory):
+    """The result of three epochs in float32."""
+    from logistic_sgd import sgd_optimization_mnist
+
+    path = tmp_path_factory.mktemp("trained") / "best_model.pkl"
+    with pytensor.config.change_flags(floatX="float32"):
+        return sgd_optimization_mnist(n_epochs=3, dataset=mnist_folder, model=path)
+
+
 @pytest.fixture
 def start(tmp_path):
     """`processes.start` in the temporary folder, which kills what still runs then."""

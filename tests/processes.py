@@ -65,8 +65,13 @@ def start(*command, environment=(), python=(), redirect="", **options):
     )
 
 
-def run(*command, timeout=300, **options):
-    """Run Python as a process to its end; parameters are those of `start`.
+def run(*command, timeout=300, status=None, **options):
+    """Run Python as a process to its end; other parameters are those of `start`.
+
+    Parameters
+    ----------
+    status : int
+        The exit status that it must have; default: any.
 
     Returns
     -------
@@ -77,6 +82,7 @@ def run(*command, timeout=300, **options):
             output, errors = process.communicate(timeout=timeout)
         finally:
             process.kill()
+    assert status in (None, process.returncode), errors
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
 

@@ -98,12 +98,6 @@ def test_pickle_of_several_gzip_members_and_padding(tmp_path):
     assert_is_the_dataset(load(path))
 
 
-def test_npz_missing_array(tmp_path):
-    np.savez(tmp_path / "a.npz", x_train=TRAIN_X, y_train=TRAIN_Y)
-    with pytest.raises(DatasetError, match="found no x_test, y_test"):
-        load(tmp_path / "a.npz")
-
-
 def test_idx_missing_files_are_named(tmp_path):
     write_idx(tmp_path, ARRAYS.values())
     (tmp_path / IDX_NAMES[1]).unlink()
@@ -122,22 +116,11 @@ BAD_FILES = {
     "page.pkl.gz": (b"<!DOCTYPE html><html></html>", "web page"),
     "page.pkl": (b"\n <html><body>404</body></html>", "web page"),
     "page.npz": (b"<html></html>", "web page"),
-    "page_gzipped.pkl.gz": (gzip.compress(b"<html></html>"), "web page"),
     "text.pkl.gz": (b"hello", "expected gzip data, found the bytes 68 65"),
     "text.pkl": (b"hello", "sound pickle"),
     "text.npz": (b"hello", "found the bytes 68 65"),
     "empty.pkl.gz": (b"", "empty file"),
     "truncated.pkl.gz": (gzip.compress(pickle.dumps(as_pairs()))[:-99], "cut short"),
-    "checksum.pkl.gz": (
-        gzip.compress(pickle.dumps(as_pairs()))[:-8] + bytes(8),
-        "incorrect data check",
-    ),
-    "tail.pkl.gz": (
-        gzip.compress(pickle.dumps(as_pairs())) + b"tail",
-        "incorrect head",
-    ),
-    "truncated.npz": (b"PK\3\4" + bytes(50), "zip"),
-    "hostile.pkl": (pickle.dumps(os.getcwd), "refused posix.getcwd|refused nt.getcwd"),
     "two_pairs.pkl": (pickle.dumps(as_pairs()[:2]), "three \\(images, labels\\) pairs"),
     "dict.pkl": (pickle.dumps({"x": 1}), "found a dict"),
     "triples.pkl": (pickle.dumps(tuple((1, 2, 3) for _ in "abc")), "another layout"),

@@ -34,19 +34,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.server.seen.append(self.path)
         whole = name == "t10k-labels-idx1-ubyte.gz" and not behaviour.startswith("all")
         fault = None if whole else behaviour.removeprefix("all_")
-        getattr(self, f"answer_{fault}", self.answer_good)(CONTENTS.get(name, b""))
+        if fault in ("404", "500"):
+            self.send_error(int(fault))
+        else:
+            getattr(self, f"answer_{fault}", self.answer_good)(CONTENTS.get(name, b""))
 
     def answer_good(self, content, length=None):
         self.send_response(200)
         self.send_header("Content-Length", str(length or len(content)))
         self.end_headers()
         self.wfile.write(content)
-
-    def answer_404(self, content):
-        self.send_error(404)
-
-    def answer_500(self, content):
-        self.send_error(500)
 
     def answer_html(self, content):
         self.answer_good(b"<html>Sign in to the network</html>")

@@ -2,16 +2,14 @@
 
 import mmap
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-from small_files import npy_header, write_idx
+from small_files import ARRAYS, npy_header, write_idx
+from test_fingerprint import mapped_bytes
 
 from utils import datasets
 from utils.datasets import DatasetError, mapping
-
-NAMES = ("x_train", "y_train", "x_test", "y_test")
 
 
 @pytest.fixture
@@ -24,7 +22,7 @@ def arrays(tiny_arrays):
 
 @pytest.fixture
 def npy_folder(tmp_path, arrays):
-    for name, array in zip(NAMES, arrays, strict=True):
+    for name, array in zip(ARRAYS, arrays, strict=True):
         np.save(tmp_path / f"{name}.npy", array)
     return tmp_path
 
@@ -71,7 +69,7 @@ def test_a_folder_of_npy_files_is_mapped(npy_folder, tiny_splits):
     ids=["fortran", "float32", "int16"],
 )
 def test_other_npy_arrays_are_read(npy_folder, arrays, tiny_splits, change):
-    for name, array in zip(NAMES, arrays, strict=True):
+    for name, array in zip(ARRAYS, arrays, strict=True):
         if name.startswith("x"):
             np.save(npy_folder / f"{name}.npy", change(array))
     for (x, _), (expected, _) in zip(
@@ -126,11 +124,6 @@ def test_a_mapped_array_is_read_ahead(npy_folder, monkeypatch):
     np.save(npy_folder / "x_test.npy", np.zeros((6, 784), "uint8"))
     np.save(npy_folder / "y_test.npy", np.zeros(6, "uint8"))
     (x, _), *_ = datasets.load(npy_folder, dtype="uint8")
-
-    def mapped_bytes():
-        status = Path("/proc/self/status").read_text()
-        return int(status.split("RssFile:")[1].split()[0]) * 1024
-
     before = mapped_bytes()
     datasets.read_ahead(x).join()
     assert mapped_bytes() - before > 0.9 * x.nbytes

@@ -4,21 +4,17 @@ import os
 import pty
 import termios
 
+import pytest
+
 from utils.training import Monitor
 
 
-def test_lines_on_standard_output_notices_on_standard_error(capsys):
-    monitor = Monitor(quiet=False)
+@pytest.mark.parametrize("quiet, notices", [(False, "a notice\n"), (True, "")])
+def test_lines_on_standard_output_notices_on_standard_error(quiet, notices, capsys):
+    monitor = Monitor(quiet=quiet)
     monitor.say("a line")
     monitor.log("a notice")
-    assert capsys.readouterr() == ("a line\n", "a notice\n")
-
-
-def test_quiet_silences_notices_only(capsys):
-    monitor = Monitor(quiet=True)
-    monitor.say("a line")
-    monitor.log("a notice")
-    assert capsys.readouterr() == ("a line\n", "")
+    assert capsys.readouterr() == ("a line\n", notices)
 
 
 def test_no_bar_where_standard_error_is_no_terminal(capsys):
