@@ -6,9 +6,7 @@ import shutil
 
 import pytest
 from drawn import example
-from pytensor import config
 
-from logistic_sgd import sgd_optimization_mnist
 from utils.report import page as report
 from utils.report.evaluation import evaluate
 
@@ -72,11 +70,8 @@ def made_up():
 
 
 @pytest.fixture(scope="module")
-def trained(mnist_folder, tmp_path_factory):
-    path = tmp_path_factory.mktemp("trained") / "best_model.pkl"
-    with config.change_flags(floatX="float32"):
-        result = sgd_optimization_mnist(n_epochs=3, dataset=mnist_folder, model=path)
-    return evaluate(result)
+def trained(trained_on_mnist):
+    return evaluate(trained_on_mnist)
 
 
 def draw(page, *places):

@@ -76,6 +76,16 @@ def mnist_folder():
     return Path(folder).resolve()
 
 
+@pytest.fixture(scope="session")
+def trained_on_mnist(mnist_folder, tmp_path_factory):
+    """The result of three epochs in float32."""
+    from logistic_sgd import sgd_optimization_mnist
+
+    path = tmp_path_factory.mktemp("trained") / "best_model.pkl"
+    with pytensor.config.change_flags(floatX="float32"):
+        return sgd_optimization_mnist(n_epochs=3, dataset=mnist_folder, model=path)
+
+
 @pytest.fixture
 def start(tmp_path):
     """`processes.start` in the temporary folder, which kills what still runs then."""
@@ -95,6 +105,14 @@ def start(tmp_path):
 def run(tmp_path):
     """`processes.run` in the temporary folder."""
     return functools.partial(processes.run, cwd=tmp_path)
+
+
+@pytest.fixture
+def old(tmp_path):
+    """A file, alone in the temporary folder."""
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    return path
 
 
 @pytest.fixture

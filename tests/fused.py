@@ -117,17 +117,21 @@ def model(dtype="float64", module=logistic_sgd, label_dtype="int32"):
     m.rows = pt.arange(m.y.shape[0])
     m.picked = pt.log(m.p)[m.rows, m.y]
     m.inputs = [m.x, m.y, m.other, m.weights]
-    m.values = [
-        x_value,
-        y_value.astype(label_dtype),
-        rng.integers(0, N_OUT, N).astype("int32"),
-        rng.random(N).astype(dtype),
-    ]
+    m.values = [x_value, y_value.astype(label_dtype)]
+    m.values += [rng.integers(0, N_OUT, N).astype("int32"), rng.random(N).astype(dtype)]
     return m
 
 
 def with_gradients(m, cost):
     return [cost, *grad(cost, m.params)]
+
+
+def gradients_of(costs):
+    """Functions that give each of these costs with its gradients."""
+    return {
+        name: lambda m, cost=cost: with_gradients(m, cost(m))
+        for name, cost in costs.items()
+    }
 
 
 def softmax_of(x, W, b, axis=1):
@@ -151,10 +155,7 @@ def labels_of_a_static_length_one(m):
 
 def other_classifier(m, W_shape, b_shape=(None,), dtype="float64"):
     """Loss and gradients by parameters that are inputs of these static shapes."""
-    W, b = (
-        pt.tensor("W", dtype=dtype, shape=W_shape),
-        pt.tensor(dtype=dtype, shape=b_shape),
-    )
+    W, b = (pt.tensor(dtype=dtype, shape=shape) for shape in (W_shape, b_shape))
     m.inputs[2:] = [W, b]
     m.values[2:] = [m.W_value.astype(dtype), m.b_value.astype(dtype)]
     m.params = [W, b]
@@ -201,18 +202,12 @@ def assert_fused(m, outputs, expected, **keywords):
 def special_values(m):
     """Problems whose logits are large or not finite, with their names."""
     x, y, *_ = m.values
-    for number in (np.nan, np.inf, -np.inf):
-        for spoiled in ("a pixel", "an example", "a bias", "a weight"):
-            X, W, b = x.copy(), m.W_value.copy(), m.b_value.copy()
-            if spoiled == "a pixel":
-                X[3, 2] = number
-            elif spoiled == "an example":
-                X[50] = number
-            elif spoiled == "a bias":
-                b[1] = number
-            else:
-                W[4, 3] = number
-            yield f"{spoiled}: {number}", X, W, b, y
+    # A pixel, an example, a bias, a weight.
+    for which, place in (0, (3, 2)), (0, 50), (2, 1), (1, (4, 3)):
+        for number in (np.nan, np.inf, -np.inf):
+            spoiled = x.copy(), m.W_value.copy(), m.b_value.copy()
+            spoiled[which][place] = number
+            yield f"{number} at {place} of {'xWb'[which]}", *spoiled, y
     yield "a thousand", x, 1000 * np.sign(m.W_value), m.b_value, y
     yield "overflow", x, 1e300 * np.sign(m.W_value).astype("float64"), m.b_value, y
     yield "no examples", x[:0], m.W_value, m.b_value, y[:0]

@@ -14,7 +14,6 @@ import argparse
 import hashlib
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import traceback
@@ -22,6 +21,9 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "tests")]
+
+from processes import start  # noqa: E402
+
 # tmpfs, where there is one: a disk would be waited for.
 MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None
 MAX_INPUT_BYTES = 4096
@@ -88,8 +90,7 @@ def _fuzz(name, options):
         arguments = [name, f"--worker={folder}", f"--findings={options.findings}"]
         arguments += [f"--runs={options.runs}", f"--seconds={options.seconds}"]
         arguments += [f"--seed={options.seed}"]
-        worker = [sys.executable, __file__, *arguments]
-        with subprocess.Popen(worker, stderr=subprocess.PIPE, text=True) as process:
+        with start(__file__, *arguments, stdout=None) as process:
             tail = []
             for line in process.stderr:
                 tail = [*tail[-20:], line]

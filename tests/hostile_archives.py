@@ -13,19 +13,12 @@ from small_files import (
     checkpoint_bytes,
     checkpoint_members,
     idx_bytes,
+    npy,
     npy_bytes,
+    npy_header,
     npz_bytes,
     zip_bytes,
 )
-
-
-def npy(header, elements=b""):
-    return b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header + elements
-
-
-def npy_header(shape, descr="|u1"):
-    text = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n"
-    return npy(text.encode())
 
 
 def idx_header(*shape, magic=0x803):
@@ -43,6 +36,9 @@ def gzip_bomb(start, mebibytes):
     return head + zeros * mebibytes
 
 
+MANY_IMAGES = idx_header(2**20, 28, 28)
+NO_NUMBERS = "header of an array of bool"
+CODE = b"__import__('os').system('true')"
 # As the file of the training images: the bytes, and what the refusal names.
 IDX = {
     "wrong_magic": (idx_header(6, 1, 2, magic=0x801) + bytes(12), "0x00000803"),
@@ -61,35 +57,26 @@ IDX_GZIP = {
     for name, (raw, named) in IDX.items()
     if raw
 } | {
-    "bomb": (gzip_bomb(idx_header(2**20, 28, 28), 4), "expected 822083584 bytes"),
-    "whole_bomb": (
-        gzip_bomb(idx_header(2**20, 28, 28), 784),
-        "expected 822083584 bytes",
-    ),
+    "bomb": (gzip_bomb(MANY_IMAGES, 4), "expected 822083584 bytes"),
+    "whole_bomb": (gzip_bomb(MANY_IMAGES, 784), "expected 822083584 bytes"),
 }
 # As the .npy of the training images in an .npz, or of an array in a checkpoint.
 NPY = {
     "claims_10_to_12_images": (npy_header((10**12, 28, 28)), "784000000000000 bytes"),
-    "claims_too_many_digits": (npy_header((10**40, 28)), "header of an array of bool"),
+    "claims_too_many_digits": (npy_header((10**40, 28)), NO_NUMBERS),
     "claims_nothing_of_huge": (npy_header((0, 2**60, 2**60)), "npy|read"),
-    "objects": (npy_header((3,), "|O"), "header of an array of bool"),
+    "objects": (npy_header((3,), "|O"), NO_NUMBERS),
     "object_array": (npy_bytes(np.array([None, {}], object)), "header of an array of"),
-    "records": (
-        npy(b"{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (3,)}"),
-        "header of an array of bool",
-    ),
-    "code_in_header": (
-        npy(b"__import__('os').system('true')"),
-        "malformed node|__import__",
-    ),
-    "long_header": (npy(b"{" + b"1" * 60_000), "header of an array of bool"),
+    "records": (npy_bytes(np.zeros(3, "f4,i4")), NO_NUMBERS),
+    "code_in_header": (npy(CODE), "malformed node|__import__"),
+    "long_header": (npy(b"{" + b"1" * 60_000), NO_NUMBERS),
     "many_digits": (
         npy(b"{'descr': '|u1', 'fortran_order': False, 'shape': (" + b"1" * 4000),
-        "header of an array of bool",
+        NO_NUMBERS,
     ),
-    "nested": (npy(b"(" * 3000), "header of an array of bool"),
-    "negative": (npy_header((-1, 2)), "header of an array of bool"),
-    "huge_header": (b"\x93NUMPY\2\0" + b"\xff" * 4, "header of an array of bool"),
+    "nested": (npy(b"(" * 3000), NO_NUMBERS),
+    "negative": (npy_header((-1, 2)), NO_NUMBERS),
+    "huge_header": (b"\x93NUMPY\2\0" + b"\xff" * 4, NO_NUMBERS),
     "no_array": (b"hello", "magic string|expected a .npy array"),
     "empty": (b"", "magic string|expected a .npy array"),
     "magic_only": (b"\x93NUMPY\1\0", "header length|cut short"),
@@ -98,18 +85,20 @@ NPY = {
 }
 
 
-def false_size():
-    """An .npz whose directory claims 4 GB of a member of some bytes."""
-    raw = bytearray(npz_bytes())
-    struct.pack_into("<I", raw, raw.index(b"PK\1\2") + 24, 2**32 - 2)
+def with_fields(raw, start, layout, *values):
+    """A zip file in which other numbers stand, from `start` on."""
+    raw = bytearray(raw)
+    struct.pack_into(layout, raw, start, *values)
     return bytes(raw)
 
 
-def long_name():
-    """An .npz whose first member's name is 65,535 bytes of the file, where it lies."""
-    raw = bytearray(npz_bytes({"other.npy": bytes(2**16)}))
-    struct.pack_into("<H", raw, 26, 2**16 - 1)
-    return bytes(raw)
+def in_directory(raw, offset, layout, *values):
+    """A zip file with other numbers in its directory's entry of the first member."""
+    return with_fields(raw, raw.index(b"PK\1\2") + offset, layout, *values)
+
+
+# A name of 65,535 bytes of the file, where the first member lies.
+LONG_NAME = with_fields(npz_bytes({"other.npy": bytes(2**16)}), 26, "<H", 2**16 - 1)
 
 
 def outside(prefix):
@@ -120,8 +109,11 @@ def outside(prefix):
 
 
 NPZ = {
-    "false_size": (false_size(), "found a claim of 4294967294"),
-    "long_name": (long_name(), "File name in directory 'x_train.npy'"),
+    "false_size": (
+        in_directory(npz_bytes(), 24, "<I", 2**32 - 2),
+        "found a claim of 4294967294",
+    ),
+    "long_name": (LONG_NAME, "File name in directory 'x_train.npy'"),
     "bomb": (
         npz_bytes(
             {"x_train.npy": npy_header((2**20, 512)) + bytes(2**20)},
@@ -169,24 +161,11 @@ def overlapping():
     return raw[:end] + copies + b"PK\5\6" + struct.pack("<4H2IH", *sizes)
 
 
-def false_member_size():
-    """A checkpoint whose directory claims 4 GB of its first member."""
-    raw = bytearray(checkpoint_bytes())
-    struct.pack_into("<2I", raw, raw.index(b"PK\1\2") + 20, *[2**32 - 2] * 2)
-    return bytes(raw)
-
-
-def encrypted():
-    raw = bytearray(checkpoint_bytes())
-    raw[raw.index(b"PK\1\2") + 8] |= 1
-    return bytes(raw)
-
-
 # As a checkpoint's file.
 CHECKPOINT = {
     "overlapping": (overlapping(), "members of [0-9]+ bytes in a file of"),
     "false_size": (
-        false_member_size(),
+        in_directory(checkpoint_bytes(), 20, "<2I", *[2**32 - 2] * 2),
         "members of [0-9]+ bytes in a file of",
     ),
     "deflated": (checkpoint_bytes((), zipfile.ZIP_DEFLATED), "compressed or encrypt"),
@@ -195,12 +174,12 @@ CHECKPOINT = {
         "compressed or encrypted",
     ),
     "bzip2": (checkpoint_bytes({}, zipfile.ZIP_BZIP2), "compressed or encrypted"),
-    "encrypted": (encrypted(), "compressed or encrypted"),
-    "no_content": (zip_bytes({"0.npy": npy_bytes(X)}), "no member content.json"),
-    "parent_folder": (
-        zip_bytes({"../content.json": b"{}"}),
-        "no member content.json",
+    "encrypted": (
+        in_directory(checkpoint_bytes(), 8, "<H", 1),
+        "compressed or encrypted",
     ),
+    "no_content": (zip_bytes({"0.npy": npy_bytes(X)}), "no member content.json"),
+    "parent_folder": (zip_bytes({"../content.json": b"{}"}), "no member content.json"),
     "long_text": (
         checkpoint_bytes({"content.json": b" " * 2**20 + b"{}"}),
         "1048578 bytes in content.json",
@@ -243,7 +222,7 @@ CHECKPOINT_JSON = {
     "other_format": (b'{"format": "x", "version": 1}', "another format"),
     "deep": (b"[" * 2**19, "damaged"),
     "list": (b"[]", "no content"),
-    "code": (b"__import__('os').system('true')", "damaged"),
+    "code": (CODE, "damaged"),
     "not_utf8": (b'{"format": "\xff"}', "damaged"),
     "empty": (b"", "damaged"),
 }

@@ -8,7 +8,6 @@ or opens. The tests look at what came of each.
 import json
 import os
 import re
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,8 +16,8 @@ from pathlib import Path
 import hostile_archives
 from fuzz_readers import MEMORY
 from hostile_pickles import HOSTILE
+from processes import REPOSITORY, run
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 MEBIBYTES = 256  # above what is taken before the first file is read
 # Inflated to the last byte that is allowed, 2**29, in chunks that are joined.
 LARGE = SLOW = {"gzip whole: endless_line"}
@@ -102,16 +101,9 @@ def limit_memory(mebibytes):
 def outcomes(which):
     """What came of each of the cases ``"ALL"`` or ``"QUICK"``, by their names."""
     with tempfile.TemporaryDirectory(dir=MEMORY) as empty:
-        run = subprocess.run(
-            [sys.executable, __file__, which],
-            cwd=empty,
-            env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
-            capture_output=True,
-            text=True,
-            timeout=600,
-        )
-    assert run.returncode == 0, run.stderr
-    return json.loads(run.stdout)
+        path = {"PYTHONPATH": REPOSITORY}
+        options = {"cwd": empty, "environment": path, "timeout": 600, "status": 0}
+        return json.loads(run(__file__, which, **options).stdout)
 
 
 def check_refused(outcome, case):

@@ -65,8 +65,13 @@ def start(*command, environment=(), python=(), redirect="", **options):
     )
 
 
-def run(*command, timeout=300, **options):
-    """Run Python as a process to its end; parameters are those of `start`.
+def run(*command, timeout=300, status=None, **options):
+    """Run Python as a process to its end; other parameters are those of `start`.
+
+    Parameters
+    ----------
+    status : int
+        The exit status that it must have; default: any.
 
     Returns
     -------
@@ -77,7 +82,16 @@ def run(*command, timeout=300, **options):
             output, errors = process.communicate(timeout=timeout)
         finally:
             process.kill()
+    assert status in (None, process.returncode), errors
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+
+def fake_compiler(folder, script):
+    """Write a shell script as the compiler of a folder; its path."""
+    compiler = folder / "g++"
+    compiler.write_text(f"#!/bin/sh\n{script}\n")
+    compiler.chmod(0o755)
+    return str(compiler)
 
 
 def lines(output):

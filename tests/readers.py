@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import small_files
 from small_files import (
     ARRAYS,
     IDX_NAMES,
@@ -86,9 +87,7 @@ def write_idx(folder, raw, index=0, suffix=""):
     """A folder of IDX files, of which `raw` is the one of that index."""
     folder = folder / f"idx{index}{suffix}"
     if not folder.exists():
-        folder.mkdir()
-        for name, array in zip(IDX_NAMES, ARRAYS.values(), strict=True):
-            (folder / name).write_bytes(idx_bytes(array))
+        small_files.write_idx(folder, ARRAYS.values())
         (folder / IDX_NAMES[index]).unlink()
     (folder / (IDX_NAMES[index] + suffix)).write_bytes(raw)
     return folder

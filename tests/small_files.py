@@ -1,11 +1,11 @@
 """Small sound files of each format, and how bytes are wrapped in them."""
 
+import gzip
 import io
 import json
 import pickle
 import struct
 import zipfile
-import zlib
 
 import numpy as np
 import pytensor
@@ -35,6 +35,24 @@ def idx_bytes(array):
     return header + array.tobytes()
 
 
+def write_idx(folder, arrays, suffix="", names=IDX_NAMES):
+    """Write the four files of a dataset, gzipped where the suffix is ``.gz``."""
+    folder.mkdir(exist_ok=True)
+    for name, array in zip(names, arrays, strict=True):
+        raw = idx_bytes(array)
+        (folder / (name + suffix)).write_bytes(gzip.compress(raw) if suffix else raw)
+    return folder
+
+
+def npy(header, elements=b""):
+    return b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header + elements
+
+
+def npy_header(shape, descr="|u1"):
+    text = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n"
+    return npy(text.encode())
+
+
 def npy_bytes(array):
     file = io.BytesIO()
     np.save(file, array)
@@ -42,28 +60,12 @@ def npy_bytes(array):
 
 
 def zip_bytes(members, method=zipfile.ZIP_STORED):
-    """A zip of ``{name: bytes}``, as the format's specification has it.
-
-    `zipfile` is the reader's; it is slow too.
-    """
-    local, central = b"", b""
-    for name, content in members.items():
-        deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
-        packed = content
-        if method == zipfile.ZIP_DEFLATED:
-            packed = deflate.compress(content) + deflate.flush()
-        name = name.encode()
-        fields = struct.pack(
-            "<5H3I2H",
-            *(20, 0, method, 0, 33, zlib.crc32(content), len(packed), len(content)),
-            *(len(name), 0),
-        )
-        central += b"PK\1\2\24\0" + fields + bytes(10) + struct.pack("<I", len(local))
-        central += name
-        local += b"PK\3\4" + fields + name + packed
-    count = len(members)
-    end = struct.pack("<4H2IH", 0, 0, count, count, len(central), len(local), 0)
-    return local + central + b"PK\5\6" + end
+    """A zip of ``{name: bytes}``, the same at any time."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(zipfile.ZipInfo(name), content, method)
+    return file.getvalue()
 
 
 def npz_bytes(changed=(), method=zipfile.ZIP_STORED):

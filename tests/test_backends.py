@@ -6,6 +6,8 @@ import numpy as np
 import pytensor
 import pytensor.tensor as T
 import pytest
+from conftest import needs_compiler
+from processes import fake_compiler
 from pytensor.link.jax.linker import JAXLinker
 from pytensor.link.numba.linker import NumbaLinker
 from pytensor.link.vm import VMLinker
@@ -27,9 +29,8 @@ def forget_the_compiler():
     c_compiler.find.cache_clear()
 
 
+@needs_compiler
 def test_auto_is_c_where_a_compiler_works():
-    if c_compiler.find().error:
-        pytest.skip(f"needs a C++ compiler: {c_compiler.find().error}")
     assert isinstance(compilation_mode("auto").linker, OneModuleLinker)
 
 
@@ -39,10 +40,8 @@ def test_auto_is_numba_without_a_compiler():
 
 
 def test_auto_is_numba_where_the_compiler_fails(tmp_path):
-    compiler = tmp_path / "g++"
-    compiler.write_text("#!/bin/sh\necho 'fatal error: Python.h' >&2\nexit 1\n")
-    compiler.chmod(0o755)
-    with pytensor.config.change_flags(cxx=str(compiler)):
+    cxx = fake_compiler(tmp_path, "echo 'fatal error: Python.h' >&2; exit 1")
+    with pytensor.config.change_flags(cxx=cxx):
         assert isinstance(compilation_mode("auto").linker, NumbaLinker)
         with pytest.raises(BackendError, match="fatal error: Python.h.*numba"):
             compilation_mode("c")
@@ -83,12 +82,10 @@ def test_jax_missing_says_what_to_install(monkeypatch):
         compilation_mode("jax")
 
 
-@pytest.fixture(params=["c", "numba", "jax"])
+@pytest.fixture(params=[pytest.param("c", marks=needs_compiler), "numba", "jax"])
 def mode(request):
     if request.param == "jax":
         pytest.importorskip("jax", reason="the JAX backend needs the extra `jax`")
-    if request.param == "c" and c_compiler.find().error:
-        pytest.skip(f"needs a C++ compiler: {c_compiler.find().error}")
     return compilation_mode(request.param)
 
 

@@ -4,13 +4,13 @@ import gzip
 import json
 import os
 import pickle
-import struct
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.optimize import check_grad
+from small_files import idx_bytes
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 
@@ -88,13 +88,14 @@ def test_load_data_refuses_another_global(tmp_path):
 def test_read_idx(tmp_path, packed):
     import lesson
 
-    data = struct.pack(">BBBBiii", 0, 0, 8, 3, 2, 3, 4) + bytes(range(24))
+    pixels = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    data = idx_bytes(pixels)
     if packed:
         (tmp_path / "images.gz").write_bytes(gzip.compress(data))
     else:
         (tmp_path / "images").write_bytes(data)
     images = lesson.read_idx(tmp_path, "images")
-    np.testing.assert_array_equal(images, np.arange(24).reshape(2, 3, 4))
+    np.testing.assert_array_equal(images, pixels)
 
 
 def test_conjugate_gradient_peer_against_finite_differences(monkeypatch):

@@ -5,15 +5,12 @@ from pathlib import Path
 
 import pytensor
 import pytest
+from processes import fake_compiler
+from test_backends import forget_the_compiler
 
 from utils.backends import c_compiler
 
-
-@pytest.fixture(autouse=True)
-def forget():
-    c_compiler.find.cache_clear()
-    yield
-    c_compiler.find.cache_clear()
+__all__ = ["forget_the_compiler"]
 
 
 @pytest.fixture
@@ -35,13 +32,6 @@ def probes(monkeypatch):
     monkeypatch.setattr(c_compiler, "_probe", lambda: asked.append(1) or answer)
     monkeypatch.setattr(c_compiler, "_tell_pytensor", lambda found: None)
     return asked
-
-
-def fake_compiler(folder, script):
-    compiler = folder / "g++"
-    compiler.write_text(f"#!/bin/sh\n{script}\n")
-    compiler.chmod(0o755)
-    return str(compiler)
 
 
 def test_compiler_that_fails_is_quoted_and_not_remembered(tmp_path, path):

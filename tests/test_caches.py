@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from conftest import needs_compiler
+from processes import fake_compiler
 
 from utils import backends
 from utils.backends import compile_cache
@@ -29,32 +30,21 @@ def damage(path, how):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads ELF")
-def test_library_is_whole_or_not(tmp_path):
-    import _ctypes
-
-    whole = Path(_ctypes.__file__).read_bytes()
-    path = tmp_path / "library.so"
-    for size in (0, 3, 63, 64, len(whole) // 2, len(whole) - 1):
-        path.write_bytes(whole[:size])
-        assert not compile_cache._is_whole(path)
-    path.write_bytes(whole)
-    assert compile_cache._is_whole(path)
-    assert compile_cache._is_whole(tmp_path / "missing.so")
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="reads ELF")
 def test_damaged_c_modules_are_deleted(tmp_path, monkeypatch):
     import _ctypes
 
-    for n, how in enumerate([None, *DAMAGES]):
+    whole = Path(_ctypes.__file__).read_bytes()
+    damaged = [whole[:n] for n in (3, 63, 64, -1)]
+    damaged += [change(whole) for change in DAMAGES.values()]
+    for n, content in enumerate([whole, *damaged]):
         library = tmp_path / f"tmp{n}" / "module.so"
         library.parent.mkdir()
-        library.write_bytes(Path(_ctypes.__file__).read_bytes())
-        if how:
-            damage(library, how)
+        library.write_bytes(content)
     monkeypatch.setattr(compile_cache, "config", SimpleNamespace(compiledir=tmp_path))
     compile_cache.mend_c.__wrapped__()
     assert [path.name for path in tmp_path.iterdir()] == ["tmp0"]
+    # Another process may have deleted it meanwhile.
+    assert compile_cache._is_whole(tmp_path / "missing.so")
 
 
 @needs_compiler
@@ -64,11 +54,9 @@ def test_compiler_that_fails_later_than_it_was_asked(tmp_path, monkeypatch):
     import pytensor.tensor as T
 
     mode = backends.compilation_mode("c")
-    compiler = tmp_path / "g++"
-    compiler.write_text("#!/bin/sh\necho 'mod.cpp:1: fatal error: lost' >&2\nexit 1\n")
-    compiler.chmod(0o755)
+    cxx = fake_compiler(tmp_path, "echo 'mod.cpp:1: fatal error: lost' >&2; exit 1")
     x = T.matrix()
-    with pytensor.config.change_flags(cxx=str(compiler)):
+    with pytensor.config.change_flags(cxx=cxx):
         with pytest.raises(backends.BackendError) as caught:
             pytensor.function([x], T.tanh(x * 1.234321).sum(), mode=mode)
     message = str(caught.value)

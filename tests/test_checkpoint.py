@@ -8,6 +8,7 @@ import numpy as np
 import pytensor
 import pytest
 from changed import changed_script
+from conftest import needs_compiler
 from cut_off import (
     MIDDLE,
     TRAININGS,
@@ -24,7 +25,6 @@ import logistic_cg
 import logistic_sgd
 from logistic_cg import cg_optimization_mnist
 from logistic_sgd import sgd_optimization_mnist
-from utils.backends import c_compiler
 from utils.errors import CheckpointError, ModelFileError
 from utils.files import WriteError
 from utils.training import checkpoint_file
@@ -113,7 +113,7 @@ def test_checkpoint_holds_the_history(train, name, capsys):
     assert np.all(np.diff(history["cost"])[:2] < 0)
 
 
-@pytest.mark.skipif(bool(c_compiler.find().error), reason="needs a C++ compiler")
+@needs_compiler
 def test_backend_may_change(train, name):
     expected = train()
     cut_off(train, MIDDLE, backend="auto")
@@ -129,10 +129,8 @@ def test_backend_may_change(train, name):
         ({"learning_rate": 0.25}, "learning_rate is 0.25, in the checkpoint 0.5"),
     ],
 )
-def test_other_hyperparameter_is_named(
-    change, message, tiny_npz, tmp_path, monkeypatch
-):
-    cut_off(in_folder("sgd", tiny_npz, tmp_path, monkeypatch), MIDDLE)
+def test_other_hyperparameter_is_named(change, message, train):
+    cut_off(train, MIDDLE)
     with pytest.raises(CheckpointError, match=f"run.ckpt: .*{message}"):
         resume("sgd", **change)
 
@@ -154,8 +152,7 @@ def test_same_dataset_in_another_place(train, name, tmp_path, tiny_npz):
     assert resume(name, **{dataset: "moved.npz"}).n_epochs == 6
 
 
-def test_other_floatX_is_named(tiny_npz, tmp_path, monkeypatch):
-    train = in_folder("sgd", tiny_npz, tmp_path, monkeypatch)
+def test_other_floatX_is_named(train):
     with pytensor.config.change_flags(floatX="float32"):
         cut_off(train, MIDDLE)
     with pytensor.config.change_flags(floatX="float64"):
@@ -186,11 +183,15 @@ def test_checkpoint_that_cannot_be_written_is_told_after_the_result(train, capsy
     assert any(line.startswith("Optimization complete") for line in output(capsys))
 
 
-def test_conjugate_gradient_computes_nothing_twice(tiny_npz, tmp_path, monkeypatch):
-    train = in_folder("cg", tiny_npz, tmp_path, monkeypatch)
+@pytest.fixture
+def train_cg(tiny_npz, tmp_path, monkeypatch):
+    return in_folder("cg", tiny_npz, tmp_path, monkeypatch)
+
+
+def test_conjugate_gradient_computes_nothing_twice(train_cg):
     whole = Killer()
-    train(monitor=whole)
-    cut_off(train, MIDDLE)
+    train_cg(monitor=whole)
+    cut_off(train_cg, MIDDLE)
     kept = len(checkpoint_file.read("run.ckpt")["evaluations"]["costs"])
     rest = Killer()
     resume("cg", monitor=rest)
@@ -206,10 +207,8 @@ def changed(path, change):
         file.write(checkpoint_file.dumps(content))
 
 
-def test_conjugate_gradient_that_takes_another_path_is_refused(
-    tiny_npz, tmp_path, monkeypatch
-):
-    cut_off(in_folder("cg", tiny_npz, tmp_path, monkeypatch), MIDDLE)
+def test_conjugate_gradient_that_takes_another_path_is_refused(train_cg):
+    cut_off(train_cg, MIDDLE)
 
     def slightly(content):
         content["evaluations"]["gradients"][0, 3] *= 1 + 1e-12
@@ -220,9 +219,9 @@ def test_conjugate_gradient_that_takes_another_path_is_refused(
 
 
 @pytest.fixture
-def small(tiny_npz, tmp_path, monkeypatch):
+def small(train, tmp_path):
     """A checkpoint of SGD, in the current folder."""
-    cut_off(in_folder("sgd", tiny_npz, tmp_path, monkeypatch), MIDDLE)
+    cut_off(train, MIDDLE)
     return tmp_path / "run.ckpt"
 
 
@@ -238,12 +237,7 @@ def small(tiny_npz, tmp_path, monkeypatch):
         ("params", []),
         ("best_model", {"W": np.zeros((2, 2)), "b": np.zeros(2), "metadata": {}}),
         ("best_model", {}),
-        ("arguments", {"monitor": "x"}),
-        ("arguments", {"learning_rate": "fast"}),
-        ("arguments", {"model": "a\0b"}),
-        ("arguments", {"model": "\ud800"}),
         ("state", {"iter": -(10**12)}),
-        ("floatX", "int8"),
         ("fingerprint", 7),
         ("evaluations", None),
     ],
@@ -254,8 +248,8 @@ def test_parts_out_of_place_are_refused(small, part, value):
         resume("sgd")
 
 
-def test_evaluations_out_of_shape_are_refused(tiny_npz, tmp_path, monkeypatch):
-    cut_off(in_folder("cg", tiny_npz, tmp_path, monkeypatch), MIDDLE)
+def test_evaluations_out_of_shape_are_refused(train_cg):
+    cut_off(train_cg, MIDDLE)
     sound = checkpoint_file.read("run.ckpt")["evaluations"]
     for wrong in (
         {},

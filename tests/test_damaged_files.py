@@ -19,12 +19,16 @@ def test_sound(folder, way):
     assert WAYS[way].try_bytes(folder, WAYS[way].seed)
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_cut_short(folder, way):
+def check_cut_short(folder, way, lengths):
     raw = WAYS[way].seed
-    read = [n for n in places(raw) if WAYS[way].try_bytes(folder, raw[:n])]
+    read = [n for n in lengths if WAYS[way].try_bytes(folder, raw[:n])]
     # The first of two gzip files, one after the other, is a whole one.
     assert read == ([len(raw) // 2] if way == "gzip-stream" else [])
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_cut_short(folder, way):
+    check_cut_short(folder, way, places(WAYS[way].seed))
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -5,7 +5,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from small_files import IDX_NAMES, idx_bytes
+from small_files import IDX_NAMES, write_idx
 
 from utils.datasets import DatasetError, load
 
@@ -14,6 +14,7 @@ TRAIN_X = RNG.integers(0, 256, (30, 4, 3)).astype(np.uint8)
 TRAIN_Y = np.arange(30, dtype=np.uint8) % 5
 TEST_X = RNG.integers(0, 256, (7, 4, 3)).astype(np.uint8)
 TEST_Y = np.arange(7, dtype=np.uint8) % 5
+ARRAYS = dict(x_train=TRAIN_X, y_train=TRAIN_Y, x_test=TEST_X, y_test=TEST_Y)
 # A sixth of the 30 training images are for validation.
 PIXELS = [TRAIN_X[:25] / 256, TRAIN_X[25:] / 256, TEST_X / 256]
 LABELS = [TRAIN_Y[:25], TRAIN_Y[25:], TEST_Y]
@@ -24,17 +25,8 @@ def private_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("LOGREG_CACHE", str(tmp_path / "cache"))
 
 
-def write_idx(folder, suffix="", names=IDX_NAMES):
-    folder.mkdir(exist_ok=True)
-    for name, array in zip(names, (TRAIN_X, TRAIN_Y, TEST_X, TEST_Y), strict=True):
-        raw = idx_bytes(array)
-        (folder / (name + suffix)).write_bytes(gzip.compress(raw) if suffix else raw)
-    return folder
-
-
 def write_npz(path, save=np.savez, **changed):
-    arrays = dict(x_train=TRAIN_X, y_train=TRAIN_Y, x_test=TEST_X, y_test=TEST_Y)
-    save(path, **(arrays | changed))
+    save(path, **(ARRAYS | changed))
     return path
 
 
@@ -55,21 +47,18 @@ def assert_is_the_dataset(splits):
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
 def test_idx_folder(tmp_path, suffix):
-    assert_is_the_dataset(load(write_idx(tmp_path / "a b é", suffix)))
+    assert_is_the_dataset(load(write_idx(tmp_path / "a b é", ARRAYS.values(), suffix)))
 
 
 def test_idx_names_with_a_dot(tmp_path):
     names = [name.replace("-idx", ".idx") for name in IDX_NAMES]
-    assert_is_the_dataset(load(str(write_idx(tmp_path, names=names))))
+    assert_is_the_dataset(load(str(write_idx(tmp_path, ARRAYS.values(), names=names))))
 
 
 def test_idx_validation_is_ten_thousand_of_more(tmp_path):
     labels = np.arange(66_000, dtype=np.uint8) % 10
     images = labels.reshape(-1, 1, 1)
-    for name, array in zip(
-        IDX_NAMES, (images, labels, images[:10], labels[:10]), strict=True
-    ):
-        (tmp_path / name).write_bytes(idx_bytes(array))
+    write_idx(tmp_path, (images, labels, images[:10], labels[:10]))
     assert [len(x) for x, _ in load(tmp_path)] == [56_000, 10_000, 10]
 
 
@@ -109,14 +98,8 @@ def test_pickle_of_several_gzip_members_and_padding(tmp_path):
     assert_is_the_dataset(load(path))
 
 
-def test_npz_missing_array(tmp_path):
-    np.savez(tmp_path / "a.npz", x_train=TRAIN_X, y_train=TRAIN_Y)
-    with pytest.raises(DatasetError, match="found no x_test, y_test"):
-        load(tmp_path / "a.npz")
-
-
 def test_idx_missing_files_are_named(tmp_path):
-    write_idx(tmp_path)
+    write_idx(tmp_path, ARRAYS.values())
     (tmp_path / IDX_NAMES[1]).unlink()
     (tmp_path / IDX_NAMES[2]).unlink()
     with pytest.raises(DatasetError, match=f"{IDX_NAMES[1]}, {IDX_NAMES[2]}"):
@@ -124,7 +107,7 @@ def test_idx_missing_files_are_named(tmp_path):
 
 
 def test_idx_single_file_asks_for_the_folder(tmp_path):
-    write_idx(tmp_path)
+    write_idx(tmp_path, ARRAYS.values())
     with pytest.raises(DatasetError, match="Name the folder"):
         load(tmp_path / IDX_NAMES[0])
 
@@ -133,22 +116,11 @@ BAD_FILES = {
     "page.pkl.gz": (b"<!DOCTYPE html><html></html>", "web page"),
     "page.pkl": (b"\n <html><body>404</body></html>", "web page"),
     "page.npz": (b"<html></html>", "web page"),
-    "page_gzipped.pkl.gz": (gzip.compress(b"<html></html>"), "web page"),
     "text.pkl.gz": (b"hello", "expected gzip data, found the bytes 68 65"),
     "text.pkl": (b"hello", "sound pickle"),
     "text.npz": (b"hello", "found the bytes 68 65"),
     "empty.pkl.gz": (b"", "empty file"),
     "truncated.pkl.gz": (gzip.compress(pickle.dumps(as_pairs()))[:-99], "cut short"),
-    "checksum.pkl.gz": (
-        gzip.compress(pickle.dumps(as_pairs()))[:-8] + bytes(8),
-        "incorrect data check",
-    ),
-    "tail.pkl.gz": (
-        gzip.compress(pickle.dumps(as_pairs())) + b"tail",
-        "incorrect head",
-    ),
-    "truncated.npz": (b"PK\3\4" + bytes(50), "zip"),
-    "hostile.pkl": (pickle.dumps(os.getcwd), "refused posix.getcwd|refused nt.getcwd"),
     "two_pairs.pkl": (pickle.dumps(as_pairs()[:2]), "three \\(images, labels\\) pairs"),
     "dict.pkl": (pickle.dumps({"x": 1}), "found a dict"),
     "triples.pkl": (pickle.dumps(tuple((1, 2, 3) for _ in "abc")), "another layout"),

@@ -2,19 +2,16 @@ import builtins
 import gzip
 import os
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from small_files import ARRAYS, IDX_NAMES, idx_bytes
+from small_files import ARRAYS, write_idx
 
 from utils import datasets
 from utils.datasets import DatasetError, MnistUnavailableError, load
 from utils.datasets import mnist as mnist_module
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 RNG = np.random.default_rng(0)
 
 
@@ -170,17 +167,10 @@ def test_load_permission_error_has_its_message(tmp_path, monkeypatch):
         load(path)
 
 
-def write_idx(folder):
-    """The four IDX files, gzipped."""
-    folder.mkdir()
-    for name, array in zip(IDX_NAMES, ARRAYS.values(), strict=True):
-        (folder / f"{name}.gz").write_bytes(gzip.compress(idx_bytes(array)))
-
-
 def test_find_mnist_in_order(tmp_path, monkeypatch):
     elsewhere = tmp_path / "elsewhere"
     monkeypatch.setenv("LOGREG_DATA", str(elsewhere))
-    write_idx(elsewhere)
+    write_idx(elsewhere, ARRAYS.values(), ".gz")
     assert Path(datasets.find_mnist(offline=True)) == elsewhere
     for folder in ("elsewhere", "data", "here"):
         path = write(tmp_path / folder / "mnist.pkl.gz", pairs())
@@ -218,7 +208,7 @@ def test_find_mnist_without_home(monkeypatch):
         datasets.find_mnist()
 
 
-def test_load_imports_only_what_it_uses(tmp_path):
+def test_load_imports_only_what_it_uses(run, tmp_path):
     path = write(tmp_path / "a.pkl.gz", pairs())
     program = (
         "import sys; from utils import datasets; "
@@ -226,7 +216,5 @@ def test_load_imports_only_what_it_uses(tmp_path):
         "print(sorted({'sklearn', 'pooch', 'requests', 'tqdm', 'scipy', "
         "'pytensor', 'matplotlib'} & set(sys.modules)))"
     )
-    output = subprocess.run(
-        [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True
-    )
+    output = run("-c", program)
     assert (output.stdout, output.stderr) == ("[]\n", "")

@@ -2,13 +2,10 @@ import hashlib
 import http.server
 import socket
 import socketserver
-import subprocess
-import sys
 import threading
 import time
 
 import pytest
-from conftest import REPOSITORY
 
 from utils.datasets import MnistUnavailableError, download, find_mnist
 from utils.datasets import mnist as mnist_module
@@ -37,19 +34,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.server.seen.append(self.path)
         whole = name == "t10k-labels-idx1-ubyte.gz" and not behaviour.startswith("all")
         fault = None if whole else behaviour.removeprefix("all_")
-        getattr(self, f"answer_{fault}", self.answer_good)(CONTENTS.get(name, b""))
+        if fault in ("404", "500"):
+            self.send_error(int(fault))
+        else:
+            getattr(self, f"answer_{fault}", self.answer_good)(CONTENTS.get(name, b""))
 
     def answer_good(self, content, length=None):
         self.send_response(200)
         self.send_header("Content-Length", str(length or len(content)))
         self.end_headers()
         self.wfile.write(content)
-
-    def answer_404(self, content):
-        self.send_error(404)
-
-    def answer_500(self, content):
-        self.send_error(500)
 
     def answer_html(self, content):
         self.answer_good(b"<html>Sign in to the network</html>")
@@ -233,24 +227,15 @@ def test_download_slow_server(server, monkeypatch):
         find_mnist()
 
 
-def test_download_two_processes_at_once(tmp_path, server):
+def test_download_two_processes_at_once(start, tmp_path, server):
     program = (
         "from utils.datasets import download, find_mnist; "
         f"download.MIRRORS = ({server.url + 'good/'!r},); download.FILES = {FILES!r}; "
         "print(find_mnist())"
     )
-    runs = [
-        subprocess.Popen(
-            [sys.executable, "-c", program],
-            cwd=REPOSITORY,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for _ in range(2)
-    ]
-    for run in runs:
-        assert run.communicate(timeout=60)[0] == f"{tmp_path / 'cache' / 'mnist'}\n"
+    told = f"{tmp_path / 'cache' / 'mnist'}\n", ""
+    for run in [start("-c", program) for _ in range(2)]:
+        assert run.communicate(timeout=60) == told
     assert downloaded(tmp_path) == CONTENTS
 
 

@@ -2,21 +2,11 @@
 
 import errno
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY
 
 from utils.files import WriteError, atomic, write_atomic
-
-
-@pytest.fixture
-def old(tmp_path):
-    path = tmp_path / "file"
-    path.write_bytes(b"old")
-    return path
 
 
 def assert_untouched(path):
@@ -158,7 +148,7 @@ def test_folder_without_permission(old):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs RLIMIT_FSIZE")
-def test_file_larger_than_may_be(old):
+def test_file_larger_than_may_be(run, old):
     program = (
         "import resource, sys\n"
         "from utils.files import write_atomic\n"
@@ -167,12 +157,6 @@ def test_file_larger_than_may_be(old):
         "write_atomic(sys.argv[1], b'old')\n"
         "write_atomic(sys.argv[1], bytes(5001))\n"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", program, old],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-    )
-    last = run.stderr.splitlines()[-1]
+    last = run("-c", program, old).stderr.splitlines()[-1]
     assert "File too large" in last and "raise the limit of file sizes" in last
     assert_untouched(old)

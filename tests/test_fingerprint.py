@@ -49,16 +49,17 @@ def test_fingerprint_sees_a_change(splits, change):
     assert fingerprint(changed) != fingerprint(splits)
 
 
+def mapped_bytes():
+    """How much of the files that this process has mapped is in memory."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("RssFile:")[1].split()[0]) * 1024
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for mapped memory")
 def test_fingerprint_does_not_read_a_mapped_dataset_whole(tmp_path):
     with open(tmp_path / "images", "wb") as file:
         file.truncate(2**28)  # takes no room on disk
     x = np.memmap(tmp_path / "images", np.uint8, "r", shape=(2**18, 2**10))
-
-    def mapped_bytes():
-        status = Path("/proc/self/status").read_text()
-        return int(status.split("RssFile:")[1].split()[0]) * 1024
-
     before = mapped_bytes()
     fingerprint([(x, np.zeros(len(x), np.int32))] * 3)
     assert mapped_bytes() - before < x.nbytes / 4

@@ -24,6 +24,7 @@ from fused import (
     compiled,
     errors_of,
     fused_operations,
+    gradients_of,
     mode_of,
     model,
     nll,
@@ -148,49 +149,44 @@ def lower_precision(m):
     return with_gradients(m, nll(m, softmax_of(m.x, W, m.b)))
 
 
+def no_bias(m):
+    cost = nll(m, pt.special.softmax(pt.dot(m.x, m.W), axis=1))
+    return [cost, grad(cost, m.W)]
+
+
 def bias_of_each_example(m):
     B = pytensor.shared(np.random.default_rng(2).normal(size=(N, N_OUT)))
     m.params = [m.W, B]
     return with_gradients(m, nll(m, softmax_of(m.x, m.W, B)))
 
 
+# Costs, compiled with their gradients.
+PLAIN_COSTS = {
+    "labels of another vector": lambda m: nll(m, m.p, m.other, m.rows),
+    "rows of another vector": lambda m: nll(m, m.p, rows=pt.arange(m.other.shape[0])),
+    "rows from the second": lambda m: (
+        -pt.log(m.p)[pt.arange(1, m.y.shape[0]), m.y[1:]].mean()
+    ),
+    "over the length of another vector": lambda m: -m.picked.sum() / m.other.shape[0],
+    "sum": lambda m: -m.picked.sum(),
+    "weighted examples": lambda m: -(m.weights * m.picked).mean(),
+    "softmax over the examples": lambda m: nll(m, softmax_of(m.x, m.W, m.b, axis=0)),
+    "softmax of halved logits": lambda m: nll(m, pt.special.softmax(m.z / 2, axis=1)),
+    "probabilities used": lambda m: m.cost + (m.p**2).sum(),
+}
 PLAIN_LOSSES = {
     "loss alone": lambda m: [m.cost],
-    "labels of another vector": lambda m: with_gradients(
-        m, nll(m, m.p, m.other, m.rows)
-    ),
-    "rows of another vector": lambda m: with_gradients(
-        m, nll(m, m.p, rows=pt.arange(m.other.shape[0]))
-    ),
-    "rows from the second": lambda m: with_gradients(
-        m, -pt.log(m.p)[pt.arange(1, m.y.shape[0]), m.y[1:]].mean()
-    ),
-    "over the length of another vector": lambda m: with_gradients(
-        m, -m.picked.sum() / m.other.shape[0]
-    ),
-    "sum": lambda m: with_gradients(m, -m.picked.sum()),
-    "weighted examples": lambda m: with_gradients(m, -(m.weights * m.picked).mean()),
-    "softmax over the examples": lambda m: with_gradients(
-        m, nll(m, softmax_of(m.x, m.W, m.b, axis=0))
-    ),
-    "softmax of halved logits": lambda m: with_gradients(
-        m, nll(m, pt.special.softmax(m.z / 2, axis=1))
-    ),
-    "probabilities used": lambda m: with_gradients(m, m.cost + (m.p**2).sum()),
     "logits given out": lambda m: [*with_gradients(m, m.cost), m.z],
     "gradient by x": lambda m: [m.cost, *grad(m.cost, [m.x, *m.params])],
     "gradients of another loss": lambda m: [
         m.cost,
         *grad(nll(m, m.p, m.other, m.rows), m.params),
     ],
-    "no bias": lambda m: [
-        nll(m, pt.special.softmax(pt.dot(m.x, m.W), axis=1)),
-        grad(nll(m, pt.special.softmax(pt.dot(m.x, m.W), axis=1)), m.W),
-    ],
+    "no bias": no_bias,
     "bias of each example": bias_of_each_example,
     "unknown shape of W": lambda m: other_classifier(m, (None, None)),
     "W of lower precision": lower_precision,
-}
+} | gradients_of(PLAIN_COSTS)
 
 
 @pytest.mark.parametrize("case", PLAIN_LOSSES)

@@ -8,11 +8,16 @@ from utils.errors import HyperparameterError
 from utils.training.hyperparameters import check_hyperparameters, minibatch_counts
 
 
-@pytest.mark.parametrize("name", ["n_epochs", "batch_size"])
+@pytest.mark.parametrize(
+    "name, least", [("n_epochs", 1), ("batch_size", 1), ("shuffle", 0), ("n_steps", 1)]
+)
 @pytest.mark.parametrize("value", [0, -3, 2.5, math.nan, True, "7"])
-def test_hyperparameters_not_whole_or_positive(name, value):
+def test_hyperparameters_not_whole_or_too_small(name, least, value):
     arguments = {"n_epochs": 1, "batch_size": 1} | {name: value}
-    with pytest.raises(HyperparameterError, match=f"{name} is .*whole number"):
+    if value is least:
+        value = arguments[name] = least - 1
+    message = f"{name} is .*whole number of at least {least}"
+    with pytest.raises(HyperparameterError, match=message):
         check_hyperparameters(**arguments)
 
 
@@ -25,6 +30,7 @@ def test_hyperparameters_learning_rate(value):
 def test_hyperparameters_usual_ones_pass():
     check_hyperparameters(n_epochs=1000, batch_size=600, learning_rate=0.13)
     check_hyperparameters(n_epochs=1, batch_size=None)
+    check_hyperparameters(1, 1, 0.1, shuffle=0, n_steps=1)
 
 
 def test_minibatch_counts_of_mnist():

@@ -9,15 +9,12 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 import reference
-from pytensor.tensor.special import softmax
 
 jax = pytest.importorskip("jax", reason="the JAX backend needs the extra `jax`")
 
-from utils.backends import (  # noqa: E402
-    BackendError,
-    jax_backend,
-    warm_up,
-)
+import logistic_cg  # noqa: E402
+import logistic_sgd  # noqa: E402
+from utils.backends import BackendError, jax_backend, warm_up  # noqa: E402
 
 N_ROWS, N_IN, N_OUT, BATCH = 53, 7, 4, 10
 LEARNING_RATE = 0.13
@@ -50,15 +47,12 @@ class Lesson:
 
     def __init__(self, examples, mode=None):
         mode = mode or jax_backend.jax_mode()
-        dtype = examples[0].dtype
         index, x, y = pt.lscalar("index"), pt.matrix("x"), pt.ivector("y")
         self.x, self.y = (pytensor.shared(array, borrow=True) for array in examples)
-        self.W = pytensor.shared(np.zeros((N_IN, N_OUT), dtype), shape=(N_IN, N_OUT))
-        self.b = pytensor.shared(np.zeros(N_OUT, dtype), shape=(N_OUT,))
-        p_y_given_x = softmax(pt.dot(x, self.W) + self.b, axis=1)
-        cost = -pt.mean(pt.log(p_y_given_x)[pt.arange(y.shape[0]), y])
-        errors = pt.mean(pt.neq(pt.argmax(p_y_given_x, axis=1), y))
-        g_W, g_b = pt.grad(cost, [self.W, self.b])
+        classifier = logistic_sgd.LogisticRegression(x, N_IN, N_OUT)
+        self.W, self.b = classifier.params
+        cost = classifier.negative_log_likelihood(y)
+        g_W, g_b = pt.grad(cost, classifier.params)
         givens = {x: rows_of(self.x, index), y: rows_of(self.y, index)}
         self.train = pytensor.function(
             [index],
@@ -70,7 +64,9 @@ class Lesson:
             givens=givens,
             mode=mode,
         )
-        self.validate = pytensor.function([index], errors, givens=givens, mode=mode)
+        self.validate = pytensor.function(
+            [index], classifier.errors(y), givens=givens, mode=mode
+        )
 
     def stored(self):
         return [v.container.storage[0] for v in (self.x, self.y, self.W, self.b)]
@@ -110,10 +106,8 @@ def test_flat_theta_cost_and_gradient_match_numpy(examples, dtype):
     index, x, y = pt.lscalar("index"), pt.matrix("x"), pt.ivector("y")
     data = [pytensor.shared(array) for array in examples]
     n_weights = N_IN * N_OUT
-    theta = pytensor.shared(np.zeros(n_weights + N_OUT, dtype), shape=(32,))
-    W = theta[0:n_weights].reshape((N_IN, N_OUT))
-    p_y_given_x = softmax(pt.dot(x, W) + theta[n_weights:], axis=1)
-    cost = -pt.mean(pt.log(p_y_given_x)[pt.arange(y.shape[0]), y])
+    classifier = logistic_cg.LogisticRegression(x, N_IN, N_OUT)
+    cost, theta = classifier.negative_log_likelihood(y), classifier.theta
     batch_cost = pytensor.function(
         [index],
         [cost, pt.grad(cost, theta)],

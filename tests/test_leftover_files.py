@@ -2,11 +2,9 @@
 
 import errno
 import os
-import subprocess
-import sys
+from subprocess import PIPE
 
 import pytest
-from conftest import REPOSITORY
 
 from utils.files import atomic, write_atomic
 
@@ -25,26 +23,11 @@ atomic.write_atomic(sys.argv[1], b"of the dead")
 
 
 @pytest.fixture
-def old(tmp_path):
-    path = tmp_path / "file"
-    path.write_bytes(b"old")
-    return path
-
-
-@pytest.fixture
-def halted(old):
+def halted(start, old):
     """Another process that has written its temporary file, and has not renamed it."""
-    writer = subprocess.Popen(
-        [sys.executable, "-c", WRITER, old],
-        cwd=REPOSITORY,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with writer:
-        assert writer.stdout.readline() == "written\n"
-        yield writer
-        writer.kill()
+    writer = start("-c", WRITER, old, stdin=PIPE)
+    assert writer.stdout.readline() == "written\n"
+    return writer
 
 
 def temporaries(path):

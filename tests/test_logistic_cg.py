@@ -1,13 +1,16 @@
 """Conjugate gradient over the flat theta, against SciPy on a NumPy cost."""
 
+import pickle
+
 import numpy as np
 import pytensor
 import pytensor.tensor as T
 import pytest
-from cg_iterations import check_iterations
-from scipy.optimize import check_grad
+import reference
+from scipy.optimize import check_grad, minimize
 
 import logistic_cg
+import logistic_sgd
 from logistic_cg import LogisticRegression, cg_optimization_mnist
 from utils.backends import compilation_mode
 from utils.training import Monitor
@@ -44,6 +47,70 @@ def test_gradient_agrees_with_finite_differences():
     theta = rng.normal(size=18)
     difference = check_grad(lambda t: float(call(t)[0]), lambda t: call(t)[1], theta)
     assert difference < 1e-6
+
+
+def numpy_conjugate_gradient(splits, n_iterations, batch_size):
+    """SciPy's conjugate gradient on a NumPy cost: theta after each iteration."""
+    (x, y), *_ = splits
+    n_batches = len(y) // batch_size
+
+    def cost_and_gradient(theta):
+        cost, gradient = 0.0, np.zeros_like(theta)
+        for i in range(n_batches):
+            batch = slice(i * batch_size, (i + 1) * batch_size)
+            batch_cost, g_W, g_b = reference.cost_and_gradients(
+                theta[:36].reshape(12, 3), theta[36:], x[batch], y[batch]
+            )
+            cost += batch_cost
+            gradient += np.concatenate([g_W.ravel(), g_b])
+        return cost / n_batches, gradient / n_batches
+
+    path = []
+    minimize(
+        cost_and_gradient,
+        np.zeros(39),
+        jac=True,
+        method="CG",
+        callback=lambda theta: path.append(theta.copy()),
+        options={"maxiter": n_iterations},
+    )
+    return path
+
+
+def check_iterations(floatX, dataset, splits, model, capsys):
+    """Five iterations on the tiny dataset, its lines and its model."""
+    with pytensor.config.change_flags(floatX=floatX):
+        result = cg_optimization_mnist(5, dataset, batch_size=10, model=model)
+
+    path = numpy_conjugate_gradient(splits, 5, 10)
+    parameters = [(theta[:36].reshape(12, 3), theta[36:]) for theta in path]
+    errors = [reference.error(*p, *splits[1]) for p in parameters]
+    best = int(np.argmin(errors))
+    test_error = reference.error(*parameters[best], *splits[2])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        "... loading data",
+        "... building the model",
+        "... training the model",
+        "Optimizing using scipy.optimize.fmin_cg...",
+        *(f"validation error {error * 100:f} %" for error in errors),
+        "Optimization complete with best validation score of "
+        f"{errors[best] * 100:f} %, with test performance {test_error * 100:f} %",
+    ]
+    assert (result.n_epochs, result.best_epoch) == (5, best + 1)
+
+    with open(model, "rb") as file:
+        saved = pickle.load(file)
+    assert type(saved) is logistic_sgd.LogisticRegression
+    assert saved.params == [saved.W, saved.b]
+    tolerance = 1e-9 if floatX == "float64" else 1e-3
+    np.testing.assert_allclose(
+        saved.W.get_value(), parameters[best][0], rtol=tolerance, atol=tolerance
+    )
+    np.testing.assert_allclose(
+        saved.b.get_value(), parameters[best][1], rtol=tolerance, atol=tolerance
+    )
 
 
 @pytest.mark.filterwarnings("error")

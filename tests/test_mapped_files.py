@@ -1,18 +1,15 @@
 """Plain files of bytes: mapped into memory, and as well checked as others."""
 
 import mmap
-import struct
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-from small_files import IDX_NAMES, idx_bytes
+from small_files import ARRAYS, npy_header, write_idx
+from test_fingerprint import mapped_bytes
 
 from utils import datasets
 from utils.datasets import DatasetError, mapping
-
-NAMES = ("x_train", "y_train", "x_test", "y_test")
 
 
 @pytest.fixture
@@ -25,16 +22,14 @@ def arrays(tiny_arrays):
 
 @pytest.fixture
 def npy_folder(tmp_path, arrays):
-    for name, array in zip(NAMES, arrays, strict=True):
+    for name, array in zip(ARRAYS, arrays, strict=True):
         np.save(tmp_path / f"{name}.npy", array)
     return tmp_path
 
 
 @pytest.fixture
 def idx_folder(tmp_path, arrays):
-    for name, array in zip(IDX_NAMES, arrays, strict=True):
-        (tmp_path / name).write_bytes(idx_bytes(array))
-    return tmp_path
+    return write_idx(tmp_path, arrays)
 
 
 def is_mapped(array):
@@ -74,7 +69,7 @@ def test_a_folder_of_npy_files_is_mapped(npy_folder, tiny_splits):
     ids=["fortran", "float32", "int16"],
 )
 def test_other_npy_arrays_are_read(npy_folder, arrays, tiny_splits, change):
-    for name, array in zip(NAMES, arrays, strict=True):
+    for name, array in zip(ARRAYS, arrays, strict=True):
         if name.startswith("x"):
             np.save(npy_folder / f"{name}.npy", change(array))
     for (x, _), (expected, _) in zip(
@@ -99,12 +94,8 @@ def test_a_mapped_file_of_another_length_is_an_error(folder, request):
 
 
 def test_a_header_that_claims_petabytes_takes_no_memory(npy_folder):
-    header = (
-        b"{'descr': '|u1', 'fortran_order': False, 'shape': (1000000000000, 784), }"
-    )
-    header = header.ljust(117) + b"\n"
-    start = b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header
-    (npy_folder / "x_train.npy").write_bytes(start + bytes(100))
+    raw = npy_header((10**12, 784)) + bytes(100)
+    (npy_folder / "x_train.npy").write_bytes(raw)
     with pytest.raises(DatasetError, match="x_train.npy.*expected 784000000000000 by"):
         datasets.load(npy_folder, dtype="uint8")
 
@@ -126,20 +117,13 @@ def test_a_folder_that_lacks_an_array_names_it(npy_folder):
 def test_a_mapped_array_is_read_ahead(npy_folder, monkeypatch):
     monkeypatch.setattr(mapping, "_LEAST", 2**24)
     shape = (2**25 // 784, 784)
-    header = b"{'descr': '|u1', 'fortran_order': False, 'shape': %b, }\n"
-    header %= str(shape).encode()
     with open(npy_folder / "x_train.npy", "wb") as file:
-        file.write(b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header)
-        file.truncate(10 + len(header) + shape[0] * shape[1])  # takes no room on disk
+        length = file.write(npy_header(shape))
+        file.truncate(length + shape[0] * shape[1])  # takes no room on disk
     np.save(npy_folder / "y_train.npy", np.zeros(shape[0], "uint8"))
     np.save(npy_folder / "x_test.npy", np.zeros((6, 784), "uint8"))
     np.save(npy_folder / "y_test.npy", np.zeros(6, "uint8"))
     (x, _), *_ = datasets.load(npy_folder, dtype="uint8")
-
-    def mapped_bytes():
-        status = Path("/proc/self/status").read_text()
-        return int(status.split("RssFile:")[1].split()[0]) * 1024
-
     before = mapped_bytes()
     datasets.read_ahead(x).join()
     assert mapped_bytes() - before > 0.9 * x.nbytes

@@ -2,25 +2,19 @@
 
 import os
 import pty
-import subprocess
-import sys
 import termios
+
+import pytest
 
 from utils.training import Monitor
 
 
-def test_lines_on_standard_output_notices_on_standard_error(capsys):
-    monitor = Monitor(quiet=False)
+@pytest.mark.parametrize("quiet, notices", [(False, "a notice\n"), (True, "")])
+def test_lines_on_standard_output_notices_on_standard_error(quiet, notices, capsys):
+    monitor = Monitor(quiet=quiet)
     monitor.say("a line")
     monitor.log("a notice")
-    assert capsys.readouterr() == ("a line\n", "a notice\n")
-
-
-def test_quiet_silences_notices_only(capsys):
-    monitor = Monitor(quiet=True)
-    monitor.say("a line")
-    monitor.log("a notice")
-    assert capsys.readouterr() == ("a line\n", "")
+    assert capsys.readouterr() == ("a line\n", notices)
 
 
 def test_no_bar_where_standard_error_is_no_terminal(capsys):
@@ -31,7 +25,7 @@ def test_no_bar_where_standard_error_is_no_terminal(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_bar_on_a_terminal_and_lines_still_whole():
+def test_bar_on_a_terminal_and_lines_still_whole(run):
     program = (
         "from utils.training.monitor import Monitor\n"
         "with Monitor(quiet=False) as monitor:\n"
@@ -43,15 +37,12 @@ def test_bar_on_a_terminal_and_lines_still_whole():
     master, slave = pty.openpty()
     termios.tcsetwinsize(slave, (24, 100))
     os.set_blocking(master, False)
-    run = subprocess.run(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=slave, text=True
-    )
+    finished = run("-c", program, stderr=slave)
     # Read before the last descriptor of the other end goes, and what it wrote with it.
     shown = os.read(master, 65536).decode()
     os.close(slave)
     os.close(master)
-    assert run.returncode == 0
-    assert run.stdout == "a line\n"
+    assert (finished.returncode, finished.stdout) == (0, "a line\n")
     assert "/3 [" in shown
     assert "validation error 25.00%" in shown
 

@@ -13,13 +13,16 @@ from utils.training import run
 PUBLISHED = Path(__file__).parent / "published" / "sgd_mnist.csv"
 
 
+def write_dataset(n, n_test):
+    x, y = np.zeros((n, 1), np.uint8), np.arange(n) % 2
+    np.savez("d.npz", x_train=x, y_train=y, x_test=x[:n_test], y_test=y[:n_test])
+
+
 @pytest.fixture
 def train_on(tmp_path, monkeypatch):
     """Train with these errors after the epochs of 83 minibatches, the last again."""
     monkeypatch.chdir(tmp_path)
-    y = np.arange(99) % 2
-    pixels = np.zeros((99, 1), np.uint8)
-    np.savez("d.npz", x_train=pixels, y_train=y, x_test=pixels[:16], y_test=y[:16])
+    write_dataset(99, 16)
     monkeypatch.setattr(run, "warm_up", lambda *functions: None)
     monkeypatch.setattr(run, "updated_variables", lambda *functions: [])
 
@@ -129,9 +132,7 @@ def test_fixed_steps_end_and_validate_after_the_last(n_steps, train_on, capsys):
 @pytest.mark.parametrize("settings", [{"n_epochs": 1}, {"n_steps": 5200}])
 def test_many_minibatches_are_validated_within_an_epoch(settings, train_on):
     """Every 2,500 minibatches of the 5,200, half of the patience at the start."""
-    y = np.arange(6240) % 2
-    pixels = np.zeros((6240, 1), np.uint8)
-    np.savez("d.npz", x_train=pixels, y_train=y, x_test=pixels[:9], y_test=y[:9])
+    write_dataset(6240, 9)
     result, _ = train_on([0.1], **settings)
     last = [5199] if "n_steps" in settings else []
     assert [row[1] for row in result.history] == [2499, 4999, *last]

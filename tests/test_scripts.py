@@ -12,8 +12,7 @@ from utils.training import model_file
 
 
 def assert_trains_and_predicts(run, folder, *options):
-    trained = run(SGD, "--dataset", "digits", "--n-epochs", 3, *options)
-    assert trained.returncode == 0, trained.stderr
+    trained = run(SGD, "--dataset", "digits", "--n-epochs", 3, *options, status=0)
     lines = trained.stdout.splitlines()
     assert lines[:3] == [
         "... loading data",
@@ -41,8 +40,7 @@ def assert_trains_and_predicts(run, folder, *options):
     assert [path.name for path in folder.iterdir()] == ["best_model.pkl"]
 
     # The model says that it was trained on digits; 3 epochs know most of ten digits.
-    predicted = run(SGD, "--predict", *options)
-    assert predicted.returncode == 0, predicted.stderr
+    predicted = run(SGD, "--predict", *options, status=0)
     first, labels = predicted.stdout.splitlines()
     assert first == "Predicted values for the first 10 examples in test set:"
     from sklearn.datasets import load_digits
@@ -57,8 +55,7 @@ def test_sgd_trains_and_predicts_digits(run, tmp_path):
 
 
 def test_cg_trains(run, tmp_path, tiny_npz):
-    trained = run(CG, *TINY, tiny_npz)
-    assert trained.returncode == 0, trained.stderr
+    trained = run(CG, *TINY, tiny_npz, status=0)
     assert len(validation_errors(trained.stdout)) == 2
     assert "arning" not in trained.stderr
     assert "The code for file logistic_cg.py ran for" in trained.stderr
@@ -74,8 +71,7 @@ def test_sgd_imports_only_what_it_uses(run, tiny_npz):
         "heavy = {'jax', 'matplotlib', 'numba', 'pooch', 'requests', 'sklearn'}\n"
         "print(sorted(heavy & set(sys.modules)), 'scipy.optimize' in sys.modules)\n"
     )
-    done = run("-c", program, *TINY, tiny_npz, "--backend", "c", "--quiet")
-    assert done.returncode == 0, done.stderr
+    done = run("-c", program, *TINY, tiny_npz, "--backend", "c", "--quiet", status=0)
     assert done.stdout.splitlines()[-1] == "[] False"
     # Quiet, there is still the tutorial's last line.
     assert re.fullmatch(
@@ -94,8 +90,7 @@ def test_help_names_the_options(main, capsys):
 
 
 def assert_published_figures(run, folder, *options):
-    done = run(SGD, "--dataset", folder, *options)
-    assert done.returncode == 0, done.stderr
+    done = run(SGD, "--dataset", folder, *options, status=0)
     assert validation_errors(done.stdout) == published("sgd_mnist.csv")
     *_, complete, epochs = done.stdout.splitlines()
     assert complete == (

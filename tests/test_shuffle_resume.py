@@ -6,20 +6,18 @@ import pytest
 from changed import changed_script
 from cut_off import check_resumed, cut_off, output, saved
 from pytensor import config
+from test_shuffle import train
 
 from logistic_sgd import sgd_optimization_mnist
 from utils.errors import CheckpointError
 from utils.training import checkpoint_file
 
+__all__ = ["train"]
 
-@pytest.fixture
-def train(tiny_npz, tmp_path, monkeypatch):
-    """Train in the temporary folder on 8 batches of 12, of 100 examples, an epoch."""
-    monkeypatch.chdir(tmp_path)
+
+@pytest.fixture(autouse=True)
+def float32(monkeypatch):
     monkeypatch.setattr(config, "floatX", "float32")
-    return functools.partial(
-        sgd_optimization_mnist, 0.5, dataset=tiny_npz, batch_size=12
-    )
 
 
 def resume(**arguments):

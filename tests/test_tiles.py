@@ -1,11 +1,7 @@
 """Tiled images against grids that are put together by hand."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
-from conftest import REPOSITORY
 
 from utils import scale_to_unit_interval, tile_raster_images
 
@@ -102,11 +98,10 @@ def test_what_does_not_fit_is_named():
         tile_raster_images((X, X, X), (1, 2), (1, 1))
 
 
-def test_import_of_utils_is_cheap():
+def test_import_of_utils_is_cheap(run):
     program = (
         "import sys; from utils import tile_raster_images\n"
         "print({'pytensor', 'matplotlib', 'PIL', 'scipy'} & set(sys.modules))"
     )
-    run = [sys.executable, "-c", program]
-    shown = subprocess.run(run, cwd=REPOSITORY, capture_output=True, text=True)
+    shown = run("-c", program)
     assert shown.stdout == "set()\n", shown.stderr

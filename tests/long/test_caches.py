@@ -1,15 +1,13 @@
 """Runs with compile caches that are damaged in every way, or shared from the start."""
 
-import gzip
-import pickle
-
-import numpy as np
 import pytest
 from conftest import needs_compiler
 from processes import SGD, TINY, lines
 from test_caches import DAMAGES, damage
+from test_decoded_cache import make_splits, write
 
 from utils.backends import c_compiler
+from utils.datasets import decoded_cache
 
 
 def finish(process):
@@ -86,27 +84,13 @@ def test_two_runs_at_once_share_numbas_cache(train, tmp_path, tiny_npz):
         assert finish(train("c", *command, "float64", "--backend", "c")) == cold[1]
 
 
-@pytest.fixture
-def large_pickle(tmp_path):
-    """A dataset in the tutorial's layout, large enough to be kept decoded."""
-    rng = np.random.default_rng(5)
-    splits = [
-        (rng.integers(0, 256, (n, 784)).astype("float32") / 256, rng.integers(0, 9, n))
-        for n in (2000, 600, 600)
-    ]
-    path = tmp_path / "large.pkl.gz"
-    with gzip.open(path, "wb", compresslevel=1) as file:
-        pickle.dump(splits, file, protocol=2)
-    assert path.stat().st_size > 2**20
-    return path
-
-
 @needs_compiler
-def test_runs_at_once_share_folder_and_caches(start, tmp_path, large_pickle):
+def test_runs_at_once_share_folder_and_caches(start, tmp_path):
     """From empty caches; then a third run, with what they left, of which one is cut."""
+    large = write(tmp_path / "large.pkl.gz", make_splits(width=20_000))
     compiled, cache = tmp_path / "compiled", tmp_path / "cache"
     caches = {"PYTENSOR_FLAGS": f"base_compiledir={compiled}", "LOGREG_CACHE": cache}
-    command = [SGD, "--dataset", large_pickle, "--n-epochs", 3, "--backend", "c"]
+    command = [SGD, "--dataset", large, "--n-epochs", 3, "--backend", "c"]
     command += ["--checkpoint", "run.ckpt"]
     folder = tmp_path / "folder"
     folder.mkdir()
@@ -120,7 +104,7 @@ def test_runs_at_once_share_folder_and_caches(start, tmp_path, large_pickle):
     model = (folder / "best_model.pkl").read_bytes()
     assert {path.name for path in folder.iterdir()} == {"best_model.pkl", "run.ckpt"}
     (entry,) = (cache / "decoded").iterdir()
-    assert len(list(entry.glob("*.npy"))) == 6
+    assert len(decoded_cache.load(entry)) == 3
 
     modules = sorted(compiled.glob("compiledir_*/tmp*/*.so"))
     damaged = modules[0]

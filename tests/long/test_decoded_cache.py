@@ -2,12 +2,9 @@
 
 import gzip
 import pickle
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY
 from test_decoded_cache import make_splits, write
 
 from utils.datasets import decoded_cache, load
@@ -39,17 +36,10 @@ def test_an_entry_damaged_at_any_byte_is_the_same_or_none(folder):
         assert decoded_cache.load(entry) is None
 
 
-def test_processes_at_once_leave_one_sound_entry(source, tmp_path):
+def test_processes_at_once_leave_one_sound_entry(start, source, tmp_path):
     program = "import sys; from utils.datasets import load; load(sys.argv[1])"
-    runs = [
-        subprocess.Popen(
-            [sys.executable, "-c", program, source],
-            cwd=REPOSITORY,
-            stderr=subprocess.PIPE,
-        )
-        for _ in range(4)
-    ]
-    assert [run.communicate(timeout=60)[1] for run in runs] == [b""] * 4
+    runs = [start("-c", program, source) for _ in range(4)]
+    assert [run.communicate(timeout=60) for run in runs] == [("", "")] * 4
     [entry] = (tmp_path / "cache" / "decoded").iterdir()
     assert decoded_cache.load(entry) is not None
 

@@ -1,11 +1,8 @@
 """Two writers of one file, which write and sweep at once."""
 
-import subprocess
-import sys
 import threading
 
 import pytest
-from conftest import REPOSITORY
 
 from utils.files import atomic, write_atomic
 
@@ -28,22 +25,13 @@ def test_two_writers_never_mix(tmp_path):
 
 
 @pytest.mark.skipif(atomic.fcntl is None, reason="needs flock")
-def test_two_processes_that_write_and_sweep_at_once(tmp_path):
+def test_two_processes_that_write_and_sweep_at_once(start, tmp_path):
     path = tmp_path / "file"
     program = (
         "import sys; from utils.files import write_atomic\n"
         "for n in range(200): write_atomic(sys.argv[1], sys.argv[2].encode() * 10_000)"
     )
-    writers = [
-        subprocess.Popen(
-            [sys.executable, "-c", program, path, letter],
-            cwd=REPOSITORY,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for letter in "ab"
-    ]
-    for writer in writers:
-        assert writer.communicate(timeout=120) == (None, "")
+    for writer in [start("-c", program, path, letter) for letter in "ab"]:
+        assert writer.communicate(timeout=120) == ("", "")
     assert path.read_bytes() in (b"a" * 10_000, b"b" * 10_000)
     assert list(tmp_path.iterdir()) == [path]

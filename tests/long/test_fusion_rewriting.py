@@ -22,6 +22,7 @@ from fused import (
     compiled,
     errors_of,
     fused_operations,
+    gradients_of,
     labels_of_a_static_length_one,
     mode_of,
     model,
@@ -80,23 +81,28 @@ def test_parameters_may_be_given():
     assert_fused(m, with_gradients(m, m.cost), LOSS, givens={m.W: W, m.b: b})
 
 
+V = np.random.default_rng(1).normal(size=(N_IN, N_IN))
+
+
 def fixed_layer(m):
     """The loss on tanh(x V), of which V is not trained."""
-    V = np.random.default_rng(1).normal(size=(N_IN, N_IN))
     return with_gradients(m, nll(m, softmax_of(pt.tanh(m.x @ V), m.W, m.b)))
 
 
 FUSED_LOSSES = {
-    "log softmax": lambda m: with_gradients(
-        m, -pt.special.log_softmax(m.z, axis=1)[m.rows, m.y].mean()
-    ),
     "gradients alone": lambda m: grad(m.cost, m.params),
     "gradient by b alone": lambda m: [m.cost, grad(m.cost, m.b)],
-    "bias first": lambda m: with_gradients(
-        m, nll(m, pt.special.softmax(m.b + pt.dot(m.x, m.W), axis=1))
-    ),
     "fixed layer below": fixed_layer,
-}
+} | gradients_of(
+    {
+        "log softmax": lambda m: (
+            -pt.special.log_softmax(m.z, axis=1)[m.rows, m.y].mean()
+        ),
+        "bias first": lambda m: nll(
+            m, pt.special.softmax(m.b + pt.dot(m.x, m.W), axis=1)
+        ),
+    }
+)
 
 
 @pytest.mark.parametrize("case", FUSED_LOSSES)
@@ -111,28 +117,23 @@ def weights_as_pixels(m):
 
 
 SIMILAR_LOSSES = {
-    "three times": lambda m: with_gradients(m, 3 * m.cost),
     "gradients of three times": lambda m: [m.cost, *grad(3 * m.cost, m.params)],
-    "maximised": lambda m: with_gradients(m, -m.cost),
-    "sum over length": lambda m: with_gradients(m, -m.picked.sum() / m.y.shape[0]),
-    "mean over length": lambda m: with_gradients(m, m.cost / m.y.shape[0]),
-    "one label": lambda m: with_gradients(
-        m, nll(m, m.p, labels_of_a_static_length_one(m))
-    ),
-    "constant labels": lambda m: with_gradients(
-        m, nll(m, m.p, pt.constant(m.values[1]))
-    ),
-    "one example": lambda m: with_gradients(
-        m, nll(m, softmax_of(m.x[:1], m.W, m.b), m.y[:1])
-    ),
-    "integer pixels": lambda m: with_gradients(
-        m, nll(m, softmax_of((m.x * 255).astype("uint8"), m.W, m.b))
-    ),
-    "two models": lambda m: with_gradients(
-        m, m.cost + nll(m, softmax_of(m.x[:, ::-1], m.W, m.b))
-    ),
     "weights as pixels": weights_as_pixels,
-}
+} | gradients_of(
+    {
+        "three times": lambda m: 3 * m.cost,
+        "maximised": lambda m: -m.cost,
+        "sum over length": lambda m: -m.picked.sum() / m.y.shape[0],
+        "mean over length": lambda m: m.cost / m.y.shape[0],
+        "one label": lambda m: nll(m, m.p, labels_of_a_static_length_one(m)),
+        "constant labels": lambda m: nll(m, m.p, pt.constant(m.values[1])),
+        "one example": lambda m: nll(m, softmax_of(m.x[:1], m.W, m.b), m.y[:1]),
+        "integer pixels": lambda m: nll(
+            m, softmax_of((m.x * 255).astype("uint8"), m.W, m.b)
+        ),
+        "two models": lambda m: m.cost + nll(m, softmax_of(m.x[:, ::-1], m.W, m.b)),
+    }
+)
 
 
 @pytest.mark.parametrize("case", SIMILAR_LOSSES)
@@ -154,9 +155,9 @@ def test_errors_are_fused_with_the_labels_first():
 
 
 def trained_layer_below(m):
-    V = pytensor.shared(np.random.default_rng(1).normal(size=(N_IN, N_IN)))
-    cost = nll(m, softmax_of(pt.tanh(pt.dot(m.x, V)), m.W, m.b))
-    return [cost, *grad(cost, [V, *m.params])]
+    W = pytensor.shared(V)
+    cost = nll(m, softmax_of(pt.tanh(pt.dot(m.x, W)), m.W, m.b))
+    return [cost, *grad(cost, [W, *m.params])]
 
 
 def gradient_by_logits(m):
@@ -164,28 +165,32 @@ def gradient_by_logits(m):
     return [cost, *grad(cost, [m.W, m.b, m.z])]
 
 
-PLAIN_LOSSES = quick.PLAIN_LOSSES | {
-    "over a length cast to int8": lambda m: with_gradients(
-        m, -m.picked.sum() / m.y.shape[0].astype("int8")
+PLAIN_COSTS = {
+    "over a length cast to int8": lambda m: (
+        -m.picked.sum() / m.y.shape[0].astype("int8")
     ),
-    "softmax over all": lambda m: with_gradients(
-        m, nll(m, softmax_of(m.x, m.W, m.b, axis=None))
+    "softmax over all": lambda m: nll(m, softmax_of(m.x, m.W, m.b, axis=None)),
+    "log of p plus a number": lambda m: nll(m, m.p + 1e-3),
+    "log to base 2": lambda m: -pt.log2(m.p)[m.rows, m.y].mean(),
+    "weighted classes": lambda m: (
+        -(pt.log(m.p) * pt.arange(1, N_OUT + 1))[m.rows, m.y].mean()
     ),
+    "squared": lambda m: (m.picked**2).mean(),
+    "smoothed labels": lambda m: m.cost - 0.1 * pt.log(m.p).mean(),
+    "labels of two vectors": lambda m: m.cost + nll(m, m.p, m.other),
+    "every other row": lambda m: (
+        -pt.log(m.p)[pt.arange(0, m.y.shape[0], 2), m.y[::2]].mean()
+    ),
+    "rows backwards": lambda m: nll(m, m.p, rows=m.rows[::-1]),
+    "labels plus one, modulo": lambda m: nll(m, m.p, (m.y + 1) % N_OUT, m.rows),
+    "transposed": lambda m: -pt.log(m.p.T)[m.y, m.rows].mean(),
+    "a third term": lambda m: nll(m, pt.special.softmax(m.z + m.x[:, :N_OUT], axis=1)),
+}
+PLAIN_LOSSES = {
     "probabilities given out": lambda m: [*with_gradients(m, m.cost), m.p],
     "products used": lambda m: [*with_gradients(m, m.cost), pt.dot(m.x, m.W).max()],
     "losses of examples given out": lambda m: [*with_gradients(m, m.cost), m.picked],
     "trained layer below": trained_layer_below,
-    "log of p plus a number": lambda m: with_gradients(m, nll(m, m.p + 1e-3)),
-    "log to base 2": lambda m: with_gradients(m, -pt.log2(m.p)[m.rows, m.y].mean()),
-    "weighted classes": lambda m: with_gradients(
-        m, -(pt.log(m.p) * pt.arange(1, N_OUT + 1))[m.rows, m.y].mean()
-    ),
-    "squared": lambda m: with_gradients(m, (m.picked**2).mean()),
-    "smoothed labels": lambda m: with_gradients(m, m.cost - 0.1 * pt.log(m.p).mean()),
-    "labels of two vectors": lambda m: with_gradients(m, m.cost + nll(m, m.p, m.other)),
-    "every other row": lambda m: with_gradients(
-        m, -pt.log(m.p)[pt.arange(0, m.y.shape[0], 2), m.y[::2]].mean()
-    ),
     "loss of other labels": lambda m: [
         nll(m, m.p, m.other, m.rows),
         *grad(m.cost, m.params),
@@ -198,20 +203,11 @@ PLAIN_LOSSES = quick.PLAIN_LOSSES | {
         nll(m, m.p, m.other, m.rows), m.params
     ),
     "gradient by the logits": gradient_by_logits,
-    "rows backwards": lambda m: with_gradients(m, nll(m, m.p, rows=m.rows[::-1])),
-    "labels plus one, modulo": lambda m: with_gradients(
-        m, nll(m, m.p, (m.y + 1) % N_OUT, m.rows)
-    ),
-    "transposed": lambda m: with_gradients(m, -pt.log(m.p.T)[m.y, m.rows].mean()),
-    "a third term": lambda m: with_gradients(
-        m, nll(m, pt.special.softmax(m.z + m.x[:, :N_OUT], axis=1))
-    ),
     "unknown n_in": lambda m: other_classifier(m, (None, N_OUT), (N_OUT,)),
     "unknown n_out": lambda m: other_classifier(m, (N_IN, None), (N_OUT,)),
-    "half precision": lambda m: other_classifier(
-        m, (N_IN, N_OUT), (N_OUT,), dtype="float16"
-    ),
+    "half precision": lambda m: other_classifier(m, (N_IN, N_OUT), (N_OUT,), "float16"),
 }
+PLAIN_LOSSES |= quick.PLAIN_LOSSES | gradients_of(PLAIN_COSTS)
 
 
 @pytest.mark.parametrize("case", PLAIN_LOSSES)
@@ -299,9 +295,8 @@ def test_lengths_that_do_not_fit_raise_as_in_the_plain_graph(mode):
 def test_hidden_layer_trains_through_the_operation():
     """The Op's gradient by its input is that of backpropagation."""
     m = model()
-    V = pytensor.shared(np.random.default_rng(1).normal(size=(N_IN, N_IN)))
-    hidden = pt.tanh(pt.dot(m.x, V))
-    params = [V, m.W, m.b]
+    W = pytensor.shared(V)
+    hidden, params = pt.tanh(pt.dot(m.x, W)), [W, m.W, m.b]
     by_hand = softmax_regression_loss(hidden, m.W, m.b, m.y)[0]
     written = nll(m, softmax_of(hidden, m.W, m.b))
     function, plain = (

@@ -1,8 +1,5 @@
 import importlib.util
-import os
 import re
-import subprocess
-import sys
 
 import fuzz_readers
 import pytest
@@ -12,11 +9,6 @@ needs_atheris = pytest.mark.skipif(
     importlib.util.find_spec("atheris") is None,
     reason="needs atheris: pip install '.[fuzz]'",
 )
-
-
-def run(*arguments):
-    command = [sys.executable, fuzz_readers.__file__, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True)
 
 
 def test_every_reader_has_a_target():
@@ -32,18 +24,20 @@ def test_every_way_has_its_sound_seed(name, tmp_path):
 
 
 @pytest.mark.parametrize("damaged, expected", [(False, "read"), (True, "refused")])
-def test_a_finding_is_repeated(tmp_path, damaged, expected):
+def test_a_finding_is_repeated(run, tmp_path, damaged, expected):
     raw = b"\0" + READERS["idx"]["images"].seed
     fuzz_readers._keep("idx", raw[:-1] if damaged else raw, "why\n", tmp_path)
     (finding,) = tmp_path.iterdir()
     assert re.fullmatch("idx-[0-9a-f]{8}.hex", finding.name)
     assert f"fuzz_readers.py idx --repeat {finding}" in finding.read_text()
-    assert run("idx", "--repeat", finding).stdout == f"{expected}\n"
+    repeated = run(fuzz_readers.__file__, "idx", "--repeat", finding)
+    assert repeated.stdout == f"{expected}\n"
 
 
 @needs_atheris
-def test_the_code_reached_guides_the_fuzzer(tmp_path):
-    found = run("npz", "--runs", 2000, "--findings", tmp_path)
+def test_the_code_reached_guides_the_fuzzer(run, tmp_path):
+    arguments = "npz", "--runs", 2000, "--findings", tmp_path
+    found = run(fuzz_readers.__file__, *arguments)
     assert found.returncode == 0, found.stdout + found.stderr
     assert "npz: Done 2000 runs" in found.stdout
     # Without instrumentation libFuzzer counts none.
@@ -52,7 +46,7 @@ def test_the_code_reached_guides_the_fuzzer(tmp_path):
 
 
 @needs_atheris
-def test_a_finding_is_kept(tmp_path):
+def test_a_finding_is_kept(run, tmp_path):
     """As where a reader gives what it should not."""
     program = (
         "import sys, fuzz_readers, readers\n"
@@ -65,11 +59,7 @@ def test_a_finding_is_kept(tmp_path):
     worker, findings = tmp_path / "worker", tmp_path / "findings"
     worker.mkdir()
     findings.mkdir()
-    subprocess.run(
-        [sys.executable, "-c", program, "idx", "--runs=50"]
-        + [f"--worker={worker}", f"--findings={findings}"],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-    )
+    places = f"--worker={worker}", f"--findings={findings}"
+    run("-c", program, "idx", "--runs=50", *places)
     (finding,) = findings.iterdir()
     assert "it is not sound" in finding.read_text()

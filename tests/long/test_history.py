@@ -1,18 +1,17 @@
 """Histories of whole runs, by both scripts, also where they are cut short."""
 
 import csv
+import functools
 import math
 import re
 import signal
 
 import pytest
-from pytensor import config
+from test_outputs import SCRIPTS, call
 
-import logistic_cg
-import logistic_sgd
 from utils.training import Run
 
-SCRIPTS = {"sgd": logistic_sgd, "cg": logistic_cg}
+__all__ = ["call"]
 
 
 def rows_of(path):
@@ -23,17 +22,9 @@ def rows_of(path):
 
 
 @pytest.fixture(params=SCRIPTS)
-def main(request, tiny_npz, tmp_path, monkeypatch):
+def main(request, call):
     """Call a script on the tiny dataset, with 5 minibatches an epoch."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("LOGREG_DATA", raising=False)
-    dataset = ["--dataset", str(tiny_npz), "--batch-size", "20"]
-
-    def call(*arguments):
-        with config.change_flags(floatX=config.floatX):
-            return SCRIPTS[request.param].main([*dataset, *arguments])
-
-    return call
+    return functools.partial(call, request.param)
 
 
 @pytest.mark.parametrize("ending, status", [("stop", 130), ("nan", 1)])

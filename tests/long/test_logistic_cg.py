@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cg_iterations import check_iterations
+from test_logistic_cg import check_iterations
 
 from logistic_cg import cg_optimization_mnist
 from logistic_sgd import predict

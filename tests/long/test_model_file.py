@@ -1,12 +1,9 @@
 """best_model.pkl, saved where the class has no name of its own."""
 
-import subprocess
-import sys
-
 import logistic_sgd
 
 
-def test_saved_from_a_second_definition_of_the_class(tmp_path):
+def test_saved_from_a_second_definition_of_the_class(run, tmp_path):
     """As in a console or by %run, where the class is __main__.LogisticRegression."""
     path = tmp_path / "m.pkl"
     program = (
@@ -18,11 +15,6 @@ def test_saved_from_a_second_definition_of_the_class(tmp_path):
         "model_file.save(model, sys.argv[2], {})\n"
         "print(model_file.load(sys.argv[2], LogisticRegression).W.get_value())\n"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", program, logistic_sgd.__file__, str(path)],
-        capture_output=True,
-        text=True,
-    )
-    assert run.returncode == 0, run.stderr
+    saved = run("-c", program, logistic_sgd.__file__, path, status=0)
     assert b"__main__" not in path.read_bytes()
-    assert run.stdout == "[[0. 0.]\n [0. 0.]]\n"
+    assert saved.stdout == "[[0. 0.]\n [0. 0.]]\n"

@@ -15,6 +15,7 @@ from small_files import (
     Y,
     checkpoint_members,
     checkpoint_tree,
+    npy,
     npy_bytes,
     saved_bytes,
     zip_bytes,
@@ -147,5 +148,4 @@ def test_npz_of_any_array(folder, way, array, fortran):
 def test_npz_of_any_header(folder, descr, fortran, shape, elements):
     header = f"{{'descr': '{descr}', 'fortran_order': {fortran}, 'shape': {shape}, }}"
     header = header.replace("[", "(").replace("]", ",)").encode().ljust(300) + b"\n"
-    raw = b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header + elements
-    WAYS["npz-images"].try_bytes(folder, raw)
+    WAYS["npz-images"].try_bytes(folder, npy(header, elements))

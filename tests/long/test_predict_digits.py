@@ -1,21 +1,12 @@
 """Predictions of a trained model for test digits that are drawn as a person might."""
 
 import numpy as np
-import pytensor
 import pytest
 
-from logistic_sgd import predict, predict_digits, sgd_optimization_mnist
+from logistic_sgd import predict, predict_digits
 from utils import datasets
 
 pytest.importorskip("PIL", reason="needs the extra `plot`")
-
-
-@pytest.fixture(scope="module")
-def trained(mnist_folder, tmp_path_factory):
-    path = tmp_path_factory.mktemp("trained") / "best_model.pkl"
-    with pytensor.config.change_flags(floatX="float32"):
-        sgd_optimization_mnist(n_epochs=3, dataset=mnist_folder, model=path)
-    return path
 
 
 def draw(image, rng, n):
@@ -32,7 +23,10 @@ def draw(image, rng, n):
     return ImageOps.colorize(page, black=tuple(paper), white=tuple(pen))
 
 
-def test_redrawn_test_images_keep_their_labels(mnist_folder, trained, tmp_path, capsys):
+def test_redrawn_test_images_keep_their_labels(
+    mnist_folder, trained_on_mnist, tmp_path, capsys
+):
+    trained = trained_on_mnist.model
     test_set_x, _ = datasets.load(mnist_folder)[2]
     images = test_set_x[:80]
     rng = np.random.default_rng(5)

@@ -5,15 +5,7 @@ from importlib.util import find_spec
 
 import pytest
 from conftest import needs_compiler
-from processes import (
-    CG,
-    SCRIPTS,
-    SGD,
-    TINY,
-    error_line,
-    published,
-    validation_errors,
-)
+from processes import CG, SCRIPTS, SGD, TINY, error_line, published, validation_errors
 from test_scripts import assert_published_figures, assert_trains_and_predicts
 
 BACKENDS = [
@@ -34,18 +26,15 @@ def test_sgd_trains_and_predicts_digits(run, tmp_path, backend):
 
 
 def test_cg_trains_on_digits_and_predict_reads_its_model(run):
-    trained = run(CG, "--dataset", "digits", "--n-epochs", 5)
-    assert trained.returncode == 0, trained.stderr
+    trained = run(CG, "--dataset", "digits", "--n-epochs", 5, status=0)
     assert len(validation_errors(trained.stdout)) == 5
-    predicted = run("-c", "import logistic_sgd; logistic_sgd.predict()")
-    assert predicted.returncode == 0, predicted.stderr
+    predicted = run("-c", "import logistic_sgd; logistic_sgd.predict()", status=0)
     assert len(predicted.stdout.splitlines()) == 2
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_quiet_keeps_the_lines_of_the_tutorial(run, script):
-    quiet = run(script, "--dataset", "digits", "--n-epochs", 1, "--quiet")
-    assert quiet.returncode == 0
+    quiet = run(script, "--dataset", "digits", "--n-epochs", 1, "--quiet", status=0)
     assert quiet.stdout.splitlines()[0] == "... loading data"
     assert re.fullmatch(rf"The code for file {script} ran for \d+\.\ds\n", quiet.stderr)
 
@@ -53,8 +42,7 @@ def test_quiet_keeps_the_lines_of_the_tutorial(run, script):
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_two_runs_save_the_same_parameters(run, tmp_path, script):
     for name in ("first.pkl", "second.pkl"):
-        done = run(script, "--dataset", "digits", "--n-epochs", 2, "--model", name)
-        assert done.returncode == 0, done.stderr
+        run(script, "--dataset", "digits", "--n-epochs", 2, "--model", name, status=0)
     first, second = tmp_path / "first.pkl", tmp_path / "second.pkl"
     assert first.read_bytes() == second.read_bytes()
 
@@ -77,8 +65,7 @@ def test_bad_input_is_one_line_and_status_1(run, script, arguments, message):
 
 
 def test_model_of_another_shape_than_the_dataset(run, tiny_npz):
-    trained = run(SGD, *TINY, tiny_npz)
-    assert trained.returncode == 0, trained.stderr
+    run(SGD, *TINY, tiny_npz, status=0)
     line = error_line(run(SGD, "--predict", "--dataset", "digits"))
     assert re.search(r"best_model.pkl: .*\(n, 12\), found \(10, 64\)", line)
 
@@ -96,15 +83,13 @@ def test_sgd_on_mnist_gives_the_published_figures(run, mnist_folder, backend, fl
 
 def test_sgd_on_the_tutorials_own_file(run, mnist_folder):
     path = mnist_folder / "mnist.pkl.gz"
-    done = run(SGD, "--dataset", path, "--n-epochs", 2)
-    assert done.returncode == 0, done.stderr
+    done = run(SGD, "--dataset", path, "--n-epochs", 2, status=0)
     assert validation_errors(done.stdout) == published("sgd_mnist.csv")[:2]
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_cg_on_mnist_gives_the_published_figures(run, mnist_folder, backend):
-    done = run(CG, "--dataset", mnist_folder, "--backend", backend)
-    assert done.returncode == 0, done.stderr
+    done = run(CG, "--dataset", mnist_folder, "--backend", backend, status=0)
     found = [float(error) for error in validation_errors(done.stdout)]
     expected = [float(error) for error in published("cg_mnist_float64.csv")]
     assert found == pytest.approx(expected, abs=0.03)
@@ -115,8 +100,7 @@ def test_cg_on_mnist_gives_the_published_figures(run, mnist_folder, backend):
 
 
 def test_cg_on_mnist_in_float32(run, mnist_folder):
-    done = run(CG, "--dataset", mnist_folder, "--floatX", "float32")
-    assert done.returncode == 0, done.stderr
+    done = run(CG, "--dataset", mnist_folder, "--floatX", "float32", status=0)
     assert "arning" not in done.stderr
     figures = re.findall(r"(\d+\.\d{6}) %", done.stdout.splitlines()[-1])
     found = [float(figure) for figure in figures]

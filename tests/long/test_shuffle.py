@@ -1,37 +1,31 @@
 """Shuffled runs of a fixed number of steps on each backend, and on MNIST."""
 
-import functools
 import re
 from importlib.util import find_spec
 
 import pytensor
 import pytest
-from fixed_steps import check_steps
+from conftest import needs_compiler
+from test_shuffle import check_steps, train
 
 from logistic_sgd import sgd_optimization_mnist
-from utils.backends import c_compiler
 
-COMPILER = pytest.mark.skipif(
-    bool(c_compiler.find().error), reason="needs a C++ compiler"
-)
+__all__ = ["train"]
+
 JAX = pytest.mark.skipif(find_spec("jax") is None, reason="needs the extra `jax`")
 
 
 @pytest.mark.parametrize(
     "backend, floatX, tolerance",
     [
-        pytest.param("c", "float64", 1e-12, marks=COMPILER),
+        pytest.param("c", "float64", 1e-12, marks=needs_compiler),
         ("numba", "float32", 1e-5),
         pytest.param("jax", "float32", 1e-5, marks=JAX),
     ],
 )
 def test_training_takes_the_steps_of_numpy(
-    backend, floatX, tolerance, tiny_npz, tiny_splits, tmp_path, monkeypatch, capsys
+    backend, floatX, tolerance, train, tiny_splits, capsys
 ):
-    monkeypatch.chdir(tmp_path)
-    train = functools.partial(
-        sgd_optimization_mnist, 0.5, dataset=tiny_npz, batch_size=12
-    )
     check_steps(backend, floatX, tolerance, train, tiny_splits, capsys)
 
 
