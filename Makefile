@@ -1,6 +1,7 @@
 # Every command that a developer needs; `make help` lists them.
 PYTHON ?= python
 FUZZ_SECONDS ?= 60
+LONG ?= tests/long
 
 .PHONY: help test test-long test-all kills fuzz check format pictures bench growth
 .DEFAULT_GOAL := help
@@ -12,7 +13,7 @@ test:  ## run the quick tests (LOGREG_DATA names the folder of the MNIST files)
 	$(PYTHON) -m pytest
 
 test-long:  ## run all the other tests
-	$(PYTHON) -m pytest tests/long
+	$(PYTHON) -m pytest $(LONG)
 
 test-all: test test-long  ## run both
 
