@@ -225,7 +225,7 @@ def main(arguments=None):
     from utils.cli import command_line
     from utils.report import outputs
 
-    parser = command_line.parser("logistic_cg.py", __doc__, n_epochs=50)
+    parser = command_line.parser(__file__, __doc__, n_epochs=50)
     command_line.add_cluster_options(parser)
 
     def run(options):

@@ -476,7 +476,7 @@ def main(arguments=None):
     from utils.cli import command_line
     from utils.report import outputs
 
-    parser = command_line.parser("logistic_sgd.py", __doc__, n_epochs=1000)
+    parser = command_line.parser(__file__, __doc__, n_epochs=1000)
     parser.add_argument(
         "--learning-rate",
         type=float,
