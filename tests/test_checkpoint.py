@@ -1,6 +1,7 @@
 """A run that is cut off and resumed, against the same run unbroken."""
 
 import functools
+import math
 import os
 import re
 
@@ -229,6 +230,8 @@ def small(train, tmp_path):
     "part, value",
     [
         ("state", {"epoch": "3"}),
+        ("state", {"iter": 44.0}),
+        ("state", {"patience": math.nan}),
         ("state", {"epoch": 10**400}),
         ("state", {"patience": 5000}),
         ("history", {}),

@@ -6,6 +6,8 @@ import signal
 import numpy as np
 import pytest
 
+from logistic_cg import cg_optimization_mnist
+from logistic_sgd import sgd_optimization_mnist
 from utils.errors import DivergenceError, HyperparameterError
 from utils.training import Monitor, Run, TrainingStopped
 
@@ -80,12 +82,22 @@ def test_stop_comes_at_the_next_minibatch_with_a_summary(run):
     )
 
 
-@pytest.mark.parametrize("setting", ["shuffle", "n_steps"])
-def test_conjugate_gradient_takes_no_setting_of_sgd(setting):
-    with pytest.raises(HyperparameterError, match=f"{setting} is 3, but conjugate"):
-        Run("conjugate gradient", "d.npz", 9, 10, **{setting: 3})
+@pytest.mark.parametrize(
+    "train, setting",
+    [
+        (cg_optimization_mnist, "learning_rate"),
+        (cg_optimization_mnist, "shuffle"),
+        (cg_optimization_mnist, "n_steps"),
+        (sgd_optimization_mnist, "cluster"),
+        (sgd_optimization_mnist, "shards"),
+        (sgd_optimization_mnist, "shufle"),
+    ],
+)
+def test_setting_of_the_other_function_is_named(train, setting):
+    with pytest.raises(TypeError, match=f"got an unexpected argument '{setting}'"):
+        train(**{setting: 3})
 
 
-def test_unknown_setting_is_named():
-    with pytest.raises(TypeError, match="shufle"):
-        Run("minibatch SGD", "d.npz", 9, 10, 0.5, shufle=3)
+def test_learning_rate_is_needed():
+    with pytest.raises(HyperparameterError, match="learning_rate is None: expected"):
+        sgd_optimization_mnist(learning_rate=None)

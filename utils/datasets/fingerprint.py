@@ -8,7 +8,7 @@ N_IMAGES = 512  # of each split, the first and the last among them
 
 
 def fingerprint(splits):
-    """Describe a dataset in a line that no other dataset has.
+    """Describe a dataset in a line that other datasets are unlikely to have.
 
     Not all images are looked at: those of a mapped dataset can be gigabytes.
 

@@ -26,7 +26,7 @@ PARTS = {
     "fingerprint": str,  # of the dataset
     "floatX": str,
     "versions": dict,
-    "state": dict,  # the numbers of utils.training.TrainingState
+    "state": dict,  # the numbers of utils.training.state.TrainingState
     "history": dict,  # its history, an array for each of HISTORY
     "best_model": dict,  # W, b and metadata
     "params": list,  # arrays
@@ -44,6 +44,8 @@ ARGUMENTS = {
     "n_steps": int,
     "shards": int,
 }
+COUNTS = ("epoch", "iter", "best_epoch")
+RULE = ("patience", "patience_increase", "improvement_threshold")
 HISTORY = ("epoch", "iter", "cost", "validation_loss", "test_score", "seconds")
 
 
@@ -161,7 +163,9 @@ def _check(content):
         )
     for name, value in content["state"].items():
         # Counts start at -1, and stay where a float is exact.
-        sound = type(value) is float or (type(value) is int and -1 <= value < 2**53)
+        sound = type(value) is int and -1 <= value < 2**53
+        if name not in COUNTS:  # errors are NaN or infinite before the first is known
+            sound |= type(value) is float and (value == value or name not in RULE)
         _expect(sound, f"a state whose {name[:40]!a} is no number of a run")
 
     columns = content["history"]

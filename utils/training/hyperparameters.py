@@ -7,15 +7,16 @@ from utils.errors import HyperparameterError
 
 
 def check_hyperparameters(
-    n_epochs, batch_size=None, learning_rate=None, shuffle=None, n_steps=None
+    n_epochs, batch_size=None, learning_rate=1.0, shuffle=None, n_steps=None
 ):
     """Refuse hyperparameters that training cannot use, before any data is read.
 
-    See `utils.training.Run` for each. Without a learning rate they are those of
-    conjugate gradient. A `HyperparameterError` says what was expected and found.
+    See `utils.training.Run` for each. A `HyperparameterError` says what was expected
+    and found.
     """
-    own = {"shuffle": shuffle, "n_steps": n_steps}  # of minibatch SGD
-    for name, value in ({"n_epochs": n_epochs, "batch_size": batch_size} | own).items():
+    whole = {"n_epochs": n_epochs, "batch_size": batch_size}
+    whole |= {"shuffle": shuffle, "n_steps": n_steps}
+    for name, value in whole.items():
         least = 0 if name == "shuffle" else 1
         if value is None and name != "n_epochs":
             continue
@@ -23,14 +24,7 @@ def check_hyperparameters(
             raise HyperparameterError(
                 f"{name} is {value!r}: expected a whole number of at least {least}."
             )
-    if learning_rate is None:
-        for name, value in own.items():
-            if value is not None:
-                raise HyperparameterError(
-                    f"{name} is {value!r}, but conjugate gradient takes all examples, "
-                    "in their order, and ends by itself: leave it out."
-                )
-    elif (
+    if (
         not isinstance(learning_rate, Real)
         or not math.isfinite(learning_rate)
         or learning_rate <= 0

@@ -103,7 +103,7 @@ class Monitor:
     def write(self, path, data):
         """Have bytes written to a file; where that fails, training continues.
 
-        A failure is reported at once on standard error, and at the end by
+        A failure is logged at once, and reported at the end by
         `check_files`, unless a later attempt to write `path` succeeds.
         """
         self._writer.write(path, data)

@@ -11,7 +11,7 @@ from pytensor.compile.sharedvalue import SharedVariable
 class Objective:
     """The objective of conjugate gradient, computed in this process.
 
-    `utils.training.cluster.ClusterObjective` has it computed by other processes.
+    `utils.training.cluster.objective.ClusterObjective` has other processes compute it.
 
     Parameters
     ----------

@@ -25,16 +25,24 @@ def resumable(train):
     Returns
     -------
     callable
-        Raises `HyperparameterError` and `CheckpointError` besides.
+        Raises `HyperparameterError` and `CheckpointError` besides, and `TypeError` for
+        a setting that the other training function has.
     """
     signature = inspect.signature(train)
-    own_settings, dataset = ("shuffle", "n_steps"), "dataset"
+    settings, dataset = {"shuffle", "n_steps"}, "dataset"
     if "mnist_pkl_gz" in signature.parameters:
-        own_settings, dataset = ("shards",), "mnist_pkl_gz"
+        settings, dataset = {"cluster", "shards"}, "mnist_pkl_gz"
+    settings |= {"model", "backend", "monitor", "checkpoint", "resume"}
 
     @functools.wraps(train)
     def resumed(*args, **kwargs):
         given = signature.bind(*args, **kwargs).arguments
+        for name in given.get("settings", {}):
+            if name not in settings:
+                raise TypeError(
+                    f"{train.__name__}() got an unexpected argument {name!r}: expected "
+                    f"{', '.join(sorted(settings))} besides the tutorial's."
+                )
         given |= given.pop("settings", {})
         ends = [n for n in ("n_epochs", "n_steps") if given.get(n) is not None]
         if len(ends) > 1:
@@ -49,7 +57,7 @@ def resumable(train):
         kept[dataset] = kept.pop("dataset", None)
         if "model" not in given:
             _check_place(path, kept.get("model", ""))
-        names = {"model", "backend", *own_settings, *signature.parameters}
+        names = settings | {*signature.parameters}
         if ends:
             names -= {"n_epochs", "n_steps"}
         kept = {name: value for name, value in kept.items() if name in names}

@@ -126,7 +126,8 @@ class Run(TrainingState):
         given = locals()  # the arguments by name
         self.arguments = {name: given[name] for name in ARGUMENTS}
         super().__init__(n_steps=n_steps)
-        check_hyperparameters(n_epochs, batch_size, learning_rate, shuffle, n_steps)
+        rate = 1.0 if trained_by == "conjugate gradient" else learning_rate
+        check_hyperparameters(n_epochs, batch_size, rate, shuffle, n_steps)
         self.mode = compilation_mode(backend)
         self.monitor = monitor or Monitor()
         self.say, self.log = self.monitor.say, self.monitor.log
@@ -222,14 +223,14 @@ class Run(TrainingState):
         variables = [*updated_variables(*functions), *variables]
         self._checkpoint.restore(self, variables, (self.n_in, self.n_out), replay)
         self.done_looping = self.patience <= self.iter
+        if self.iter >= 0 and not self.done_looping:
+            # The loop counts an epoch when it begins, this one perhaps once more.
+            self.epoch = (self.iter + 1) // self.n_batches[0]
         if self._checkpoint.resume is not None:
             unit, path = "iteration" if replay else "epoch", self._checkpoint.resume
             self.log(f"... resuming after {unit} {self.epoch} from {path}")
             model_file.check_replaceable(self.arguments["model"])
             self._write_best_model()
-        if self.iter >= 0 and not self.done_looping:
-            # The loop counts an epoch when it begins, this one perhaps once more.
-            self.epoch = (self.iter + 1) // self.n_batches[0]
         total = self.n_steps or self.n_epochs * self.n_batches[0]
         self.monitor.start(self.history, None if replay else total, self.iter + 1)
 
