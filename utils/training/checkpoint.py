@@ -6,6 +6,7 @@ from dataclasses import fields
 import numpy as np
 import pytensor
 
+from utils import datasets
 from utils.errors import CheckpointError
 
 from . import checkpoint_file
@@ -41,13 +42,12 @@ class Checkpoint:
     def __init__(self, path, resume, trained_by):
         self.path, self.resume, self.trained_by = path, resume, trained_by
 
-    def set_run(self, fingerprint, arguments):
+    def set_run(self, splits, arguments):
         """Describe the run, and check that `resume` is of the same.
 
         Parameters
         ----------
-        fingerprint : str
-            See `utils.datasets.fingerprint`.
+        splits : list of three (x, y) pairs of numpy.ndarray
         arguments : dict
             The training function's arguments, see `plain_arguments`.
 
@@ -63,6 +63,9 @@ class Checkpoint:
                 f"{path}: expected one file for the checkpoint and another for the "
                 "best model, found the same: name another file for one of them."
             )
+        if path is None and self.resume is None:
+            return  # no data are read to describe a run that nobody will resume
+        fingerprint = datasets.fingerprint(splits)
         self._run = {
             "trained_by": self.trained_by,
             "arguments": plain_arguments(arguments),

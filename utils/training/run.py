@@ -179,7 +179,7 @@ class Run(TrainingState):
             self.arguments["n_epochs"] = math.ceil(self.n_steps / n_batches[0])
         self.n_epochs = self.arguments["n_epochs"]
         self.arguments |= sharding(self.arguments["shards"], self.cluster, n_batches[0])
-        self._checkpoint.set_run(datasets.fingerprint(arrays), self.arguments)
+        self._checkpoint.set_run(arrays, self.arguments)
         return batch_size, *n_batches
 
     def cluster_objective(self, load_data, compile_functions, splits):
