@@ -197,7 +197,7 @@ def cg_optimization_mnist(
     run.stage("... training the model")
     run.stage("Optimizing using scipy.optimize.fmin_cg...")
     replay = Replay()
-    run.start(variables=[objective.theta], replay=replay)
+    run.start(objective=objective, replay=replay)
     # fmin_cg's algorithm; by this name one function may give cost and gradient.
     scipy.optimize.minimize(
         replay.function(train_fn),
@@ -235,7 +235,7 @@ def main(arguments=None):
                 **command_line.given(options, "shards"),
                 **command_line.training_arguments(options, dataset="mnist_pkl_gz"),
             )
-        outputs.show(options, result)
+        outputs.show(options, result, logistic_sgd.load_model)
 
     return command_line.run(parser, run, arguments, floatX="float64")
 

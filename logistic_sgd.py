@@ -344,6 +344,22 @@ def sgd_optimization_mnist(
     return run.result()
 
 
+def load_model(path, **arguments):
+    """Load a saved model; a script that trains another class names it here.
+
+    Parameters
+    ----------
+    path : str or path
+    arguments
+        See `utils.training.model_file.load`, as for the errors.
+
+    Returns
+    -------
+    LogisticRegression
+    """
+    return model_file.load(path, LogisticRegression, **arguments)
+
+
 def compile_predictor(classifier, backend="auto"):
     """Compile the way from a model's input to its predictions.
 
@@ -394,8 +410,8 @@ def predict(model="best_model.pkl", dataset=None, images=None, *, backend="auto"
     utils.errors.DatasetError
         See `load_data`.
     """
-    classifier = model_file.load(model, LogisticRegression)
-    n_in = classifier.W.get_value(borrow=True).shape[0]
+    classifier = load_model(model)
+    n_in = classifier.metadata["n_in"]
     from_dataset = images is None
     if from_dataset:
         if dataset is None:
@@ -403,7 +419,7 @@ def predict(model="best_model.pkl", dataset=None, images=None, *, backend="auto"
             dataset = "digits" if digits else "mnist.pkl.gz"
         test_set_x, _ = datasets.load(dataset)[2]
         images = test_set_x[:10]
-    images = np.asarray(images, dtype=classifier.W.dtype)
+    images = np.asarray(images, dtype=classifier.input.dtype)
     if images.ndim != 2 or images.shape[1] != n_in:
         raise ModelFileError(
             f"{model}: this model expects images of shape (n, {n_in}), found "
@@ -446,15 +462,15 @@ def predict_digits(files, model="best_model.pkl", *, plot=None, backend="auto"):
     """
     from utils import digit_image
 
-    classifier = model_file.load(model, LogisticRegression)
-    n_in, n_out = classifier.W.get_value(borrow=True).shape
+    classifier = load_model(model)
+    n_in, n_out = (classifier.metadata[name] for name in ("n_in", "n_out"))
     if n_in != digit_image.N_PIXELS:
         raise ModelFileError(
             f"{model}: a picture becomes 28x28 = 784 pixels, but this model expects "
             f"{n_in}: train one on MNIST with `python logistic_sgd.py`."
         )
     digits, errors = digit_image.read_all(files)
-    images = np.zeros((len(digits), n_in), dtype=classifier.W.dtype)
+    images = np.zeros((len(digits), n_in), dtype=classifier.input.dtype)
     for image, digit in zip(images, digits, strict=True):
         image[:] = digit.pixels
     probabilities = np.zeros((0, n_out))
@@ -518,7 +534,7 @@ def main(arguments=None):
                 **command_line.given(options, "learning_rate", "shuffle", "n_steps"),
                 **command_line.training_arguments(options),
             )
-            outputs.show(options, result)
+            outputs.show(options, result, load_model)
 
     return command_line.run(parser, run, arguments, floatX="float32")
 

@@ -6,15 +6,19 @@ from .modes import (
     BACKENDS,
     OneModuleLinker,
     compilation_mode,
-    updated_variables,
+    shared_variables,
     warm_up,
 )
+from .written_graph import describe, first_difference, written_graph
 
 __all__ = [
     "BACKENDS",
     "BackendError",
     "OneModuleLinker",
     "compilation_mode",
-    "updated_variables",
+    "describe",
+    "first_difference",
+    "shared_variables",
     "warm_up",
+    "written_graph",
 ]

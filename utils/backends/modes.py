@@ -134,15 +134,14 @@ def _jax_mode():
     return jax_mode()
 
 
-def updated_variables(*functions):
-    """Find the shared variables that compiled functions update.
-
-    These are the state of training: parameters, and whatever else stands on the left of
-    an update, such as a momentum or the state of a random generator.
+def shared_variables(*functions, updated=False):
+    """Find the shared variables of compiled functions.
 
     Parameters
     ----------
     *functions : pytensor.compile.executor.Function
+    updated : bool
+        True gives only those that stand on the left of an update. Default False.
 
     Returns
     -------
@@ -150,8 +149,8 @@ def updated_variables(*functions):
         Each once, in the order of the functions and of what they compute.
     """
     inputs = [entry for function in functions for entry in function.maker.inputs]
-    found = [entry.variable for entry in inputs if entry.update is not None]
-    return list(dict.fromkeys(found))
+    wanted = (e for e in inputs if e.shared and not (updated and e.update is None))
+    return list(dict.fromkeys(entry.variable for entry in wanted))
 
 
 def warm_up(*functions, index=0):
@@ -167,7 +166,7 @@ def warm_up(*functions, index=0):
     index : int
         A minibatch index that is valid for all of them.
     """
-    variables = updated_variables(*functions)
+    variables = shared_variables(*functions, updated=True)
     values = [variable.get_value() for variable in variables]
     for function in functions:
         function(index)

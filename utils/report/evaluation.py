@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import pytensor
 from scipy.special import softmax
 
-from utils import datasets
+from utils import backends, datasets
 from utils.errors import ModelFileError
 from utils.report.learning_curves import LearningCurves
 from utils.training import model_file
@@ -26,8 +27,10 @@ class Evaluation:
 
     Attributes
     ----------
+    model_class : str
+        The name of the model's class.
     W, b : numpy.ndarray, ``(n_in, n_out)`` and ``(n_out,)``
-        Parameters of the model, of its floatX.
+        Parameters of a LogisticRegression, of its floatX; None for other classes.
     metadata : dict
         The model file's description of the run; see `utils.training.model_file`.
     history : list of tuple
@@ -41,8 +44,9 @@ class Evaluation:
         The model's probability of each class for each image; floatX.
     """
 
-    W: np.ndarray
-    b: np.ndarray
+    model_class: str
+    W: np.ndarray | None
+    b: np.ndarray | None
     metadata: dict
     history: list
     images: np.ndarray
@@ -101,6 +105,16 @@ class Evaluation:
         return len(self.labels) // batch_size * batch_size
 
     @property
+    def no_templates(self):
+        """The reason why the weights have no pictures; None where they have."""
+        if self.W is None:
+            return (
+                "only a LogisticRegression has weights for each class that are as many "
+                f"as the pixels, and this model is a {self.model_class}."
+            )
+        return None
+
+    @property
     def weight_scale(self):
         """The largest magnitude of a weight, where the scale of colours ends."""
         return float(np.abs(self.W).max()) or 1.0
@@ -112,16 +126,19 @@ class Evaluation:
 
     def scaled(self, indices):
         """Some test images as the model takes them, of its floatX."""
-        return _scaled(self.images[indices], self.W.dtype)
+        return _scaled(self.images[indices], self.probabilities.dtype)
 
 
-def evaluate(result):
+def evaluate(result, load_model):
     """Ask the model that a run saved about all test examples: an `Evaluation`.
 
     Parameters
     ----------
     result : utils.training.TrainingResult
         Its `model` and `dataset` are read again.
+    load_model : callable
+        Returns the model of a path, with symbolic `input` and `p_y_given_x`; asked for
+        models that are no LogisticRegression.
 
     Raises
     ------
@@ -136,21 +153,32 @@ def evaluate(result):
             "model that could be shown: look at the cost of its minibatches."
         )
     model = model_file.read(result.model)
-    W, b = model["W"], model["b"]
+    metadata, W, b = (model.get(name) for name in ("metadata", "W", "b"))
     # Bytes where they can be had: of a mapped split only those in use are in memory.
     images, labels = datasets.load(result.dataset, dtype="uint8")[2]
-    if images.shape[1] != len(W):
+    if images.shape[1] != metadata["n_in"]:
         raise ModelFileError(
             f"{result.model}: expected the model of this run, for images of shape (n, "
-            f"{images.shape[1]}), found one for (n, {len(W)}): let no other run write "
-            "the same file (--model)."
+            f"{images.shape[1]}), found one for (n, {metadata['n_in']}): let no other "
+            "run write the same file (--model)."
         )
-    probabilities = np.empty((len(images), len(b)), W.dtype)
+    if W is not None:
+        # Compiling it would take longer than computing it.
+        def probabilities_of(x):
+            return softmax(x @ W + b, axis=1)
+    else:
+        classifier, mode = load_model(result.model), backends.compilation_mode()
+        probabilities_of = pytensor.function(
+            [classifier.input], classifier.p_y_given_x, mode=mode
+        )
+    floatX = np.dtype(metadata["floatX"])
+    probabilities = np.empty((len(images), metadata["n_out"]), floatX)
     for start in range(0, len(images), CHUNK):
         chunk = slice(start, start + CHUNK)
-        probabilities[chunk] = softmax(_scaled(images[chunk], W.dtype) @ W + b, axis=1)
-    metadata, history = model["metadata"], result.history
-    return Evaluation(W, b, metadata, history, images, labels, probabilities)
+        probabilities[chunk] = probabilities_of(_scaled(images[chunk], floatX))
+    name = model.get("class", "LogisticRegression")
+    history = result.history
+    return Evaluation(name, W, b, metadata, history, images, labels, probabilities)
 
 
 def image_shape(n_in):

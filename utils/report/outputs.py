@@ -90,17 +90,22 @@ def _write_history(options):
             files.write_atomic(path, history.dumps(options.monitor.history))
 
 
-def show(options, result):
-    """Write the pictures and page of a `TrainingResult` that the options ask for."""
+def show(options, result, load_model):
+    """Write the pictures and page of a `TrainingResult` that the options ask for.
+
+    `load_model` is asked for a saved model that is of a reader's own class.
+    """
     if options.plot is None and options.report is None:
         return
     # Imported here: only those who ask for these outputs pay for it.
     from utils.report.evaluation import evaluate
 
-    paths, evaluation = [], evaluate(result)
+    paths, evaluation = [], evaluate(result, load_model)
     if options.plot is not None:
         save_figures = _import_figures()
         paths += save_figures(evaluation, options.plot)
+        if evaluation.no_templates:
+            options.monitor.log(f"... no picture of weights: {evaluation.no_templates}")
     if options.report is not None:
         from utils.report import page
 

@@ -6,7 +6,7 @@ from dataclasses import fields
 import numpy as np
 import pytensor
 
-from utils import datasets
+from utils import backends, datasets
 from utils.errors import CheckpointError
 
 from . import checkpoint_file
@@ -18,6 +18,11 @@ MAY_CHANGE = {"n_epochs", "n_steps", "backend", "dataset", "model"}
 NUMBERS = [f.name for f in fields(TrainingState) if f.type in (int, float)]
 # Those that the script sets before a run starts, and that do not change.
 RULE = ("patience_increase", "improvement_threshold")
+SAME_OPTIONS = (
+    "Give what the checkpoint has, or leave it out; only the number of epochs or steps "
+    "and the backend may change."
+)
+SAME_SCRIPT = "Resume it with the script as it was, or start again without resuming."
 
 
 def plain_arguments(arguments):
@@ -80,62 +85,89 @@ class Checkpoint:
             if fingerprint != self._kept["fingerprint"]:
                 self._refuse(_differences(_dataset(self._run), _dataset(self._kept)))
 
-    def _refuse(self, differences):
+    def _refuse(self, differences, remedy=""):
         if differences:
             raise CheckpointError(
                 f"{self.resume}: expected a checkpoint of this run, found that of "
-                f"another: {'; '.join(differences)}. Give what the checkpoint has, or "
-                "leave it out; only the number of epochs or steps and the backend may "
-                "change."
+                f"another: {'; '.join(differences)}. {remedy or SAME_OPTIONS}"
             )
 
-    def restore(self, state, variables, model_shape, replay=None):
+    def restore(self, state, variables, graph, replay=None, notify=print):
         """Put the kept state and values in the place of fresh ones.
 
         Parameters
         ----------
-        state : TrainingState
+        state : Run
             A fresh one; with nothing to resume from it stays so.
         variables : list of shared variables
             Those that the training changes.
-        model_shape : tuple of int
-            Of the best model's `W`.
+        graph : callable
+            Returns the text of the training graph, see `backends.written_graph`.
         replay : utils.training.replay.Replay, optional
+        notify : callable
+            Called with a line of text where graphs cannot be compared.
 
         Raises
         ------
         CheckpointError
-            Where the file does not fit them.
+            Where the file is that of another training graph, or of other variables.
         """
-        self._variables, self._replay = variables, replay
+        self._variables, self._replay = _by_name(variables), replay
         if replay is not None:
             replay.recording = self.path is not None
+        if self.path is None and self.resume is None:
+            return
+        self._run["graph"] = np.frombuffer(graph().encode(), np.uint8)
+        here = {name: _kind(_value(v)) for name, v in self._variables.items()}
         if self.resume is None:
             return
         kept = self._kept
-        numbers, shapes = kept["state"], [value.shape for value in kept["params"]]
-        for expected, found in [
-            (NUMBERS, list(numbers)),
-            ([variable.get_value(borrow=True).shape for variable in variables], shapes),
-            (model_shape, kept["best_model"]["W"].shape),
-        ]:
-            if expected != found:
-                raise CheckpointError(
-                    f"{self.resume}: expected a state that holds {expected}, found "
-                    f"{found}: it is of another model, or another version of the "
-                    "program."
-                )
+        there = {name: _kind(value) for name, value in kept["variables"].items()}
+        self._refuse(_differences(here, there, "missing"), SAME_SCRIPT)
+        self._compare_graphs(notify)
+        numbers, best = kept["state"], kept["best_model"]
+        if [*numbers] != NUMBERS:
+            self._refuse([f"the state is {NUMBERS}, in the checkpoint {[*numbers]}"])
+        if "W" in best and best["W"].shape != (state.n_in, state.n_out):
+            self._refuse([f"its best model has W of shape {best['W'].shape}"])
         here, there = ({n: found[n] for n in RULE} for found in (vars(state), numbers))
         self._refuse(_differences(here, there))
         patience = numbers["patience"] if state.n_steps is None else state.patience
         vars(state).update(numbers, patience=patience)
         history = (kept["history"][name].tolist() for name in HISTORY)
         state.history = list(zip(*history, strict=True))
-        state.best_model = kept["best_model"]
-        for variable, value in zip(variables, kept["params"], strict=True):
-            variable.set_value(value)
+        state.best_model = best
+        for name, variable in self._variables.items():
+            self._restore(variable, kept["variables"][name])
         if replay is not None:
             replay.restore(kept["evaluations"], state.epoch, self.resume)
+
+    def _compare_graphs(self, notify):
+        here, there = (
+            run["graph"].tobytes().decode(errors="replace")
+            for run in (self._run, self._kept)
+        )
+        difference = backends.first_difference(here, there)
+        versions = [run["versions"].get("pytensor") for run in (self._run, self._kept)]
+        if difference and here and there and versions[0] == versions[1]:
+            where, ours, theirs = difference
+            found = f"{where} is {ours}, in the checkpoint {theirs:.200}"
+            self._refuse([found], SAME_SCRIPT)
+        if difference:
+            notify(
+                f"... {self.resume} is of PyTensor {versions[1]!a:.40}, this run of "
+                f"{versions[0]!a}: their training graphs could not be compared"
+            )
+
+    def _restore(self, variable, kept):
+        value = variable.get_value()
+        if isinstance(kept, dict):
+            try:
+                value.bit_generator.state = kept
+            # Its setter fails in many ways at what is no state.
+            except Exception as error:
+                self._refuse([f"the state of {variable} cannot be used ({error})"])
+        variable.set_value(value if isinstance(kept, dict) else kept)
 
     def content(self, state):
         """The bytes of the file that keeps `state` and the variables' values now."""
@@ -150,10 +182,44 @@ class Checkpoint:
                 },
                 "history": {name: np.array(column) for name, column in columns},
                 "best_model": state.best_model,
-                "params": [v.get_value(borrow=True) for v in self._variables],
+                "variables": {n: _value(v) for n, v in self._variables.items()},
                 "evaluations": self._replay.recorded() if self._replay else {},
             }
         )
+
+
+def _by_name(variables):
+    """The variables by their names; without one of its own, by its position."""
+    names = {}
+    for position, variable in enumerate(variables, 1):
+        name = variable.name or f"variable {position}"
+        names[f"{name} (variable {position})" if name in names else name] = variable
+    return names
+
+
+def _value(variable):
+    """What a checkpoint keeps of a shared variable: an array, or a generator's state.
+
+    Of generators only NumPy's default: the states of others are not checked by NumPy.
+    """
+    value = variable.get_value(borrow=True)
+    generator = getattr(value, "bit_generator", None)
+    if isinstance(generator, np.random.PCG64 | np.random.PCG64DXSM):
+        return generator.state
+    value = np.asarray(value)
+    if value.dtype.kind not in "biuf":
+        raise CheckpointError(
+            f"{variable}: expected numbers or a random generator of NumPy's default "
+            f"kind, which a checkpoint can keep, found {variable.type}."
+        )
+    return value
+
+
+def _kind(value):
+    """Describe what `_value` returns, but for the numbers themselves."""
+    if isinstance(value, dict):
+        return f"a random generator {value.get('bit_generator')!r:.40}"
+    return f"{value.dtype} of shape {value.shape}"
 
 
 def _identity(run):
@@ -171,9 +237,10 @@ def _dataset(run):
     return {"dataset": f"{run['arguments'].get('dataset')} ({run['fingerprint']})"}
 
 
-def _differences(here, there):
+def _differences(here, there, absent=None):
     return [
-        f"{name} is {here.get(name)}, in the checkpoint {there.get(name)}"
+        f"{name} is {here.get(name, absent)}, in the checkpoint "
+        f"{there.get(name, absent)}"
         for name in sorted(here | there)
         if here.get(name) != there.get(name)
     ]

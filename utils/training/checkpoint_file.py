@@ -16,9 +16,9 @@ import numpy as np
 from utils.errors import CheckpointError
 from utils.files import open_regular
 from utils.files.npy import read_npy
-from utils.training.model_file import is_plain
+from utils.training.model_state import check_state
 
-FORMAT, VERSION = "checkpoint of logistic regression", 1
+FORMAT, VERSION = "checkpoint of logistic regression", 2
 JSON_MEMBER, MAX_JSON_BYTES = "content.json", 2**20
 PARTS = {
     "trained_by": str,
@@ -28,8 +28,9 @@ PARTS = {
     "versions": dict,
     "state": dict,  # the numbers of utils.training.state.TrainingState
     "history": dict,  # its history, an array for each of HISTORY
-    "best_model": dict,  # W, b and metadata
-    "params": list,  # arrays
+    "best_model": dict,  # see utils.training.model_state
+    "variables": dict,  # by name: arrays, and the states of random generators
+    "graph": np.ndarray,  # UTF-8, see utils.backends.written_graph
     "evaluations": dict,  # see utils.training.replay; empty for SGD
 }
 ARGUMENTS = {
@@ -87,7 +88,7 @@ def read(path):
     -------
     dict
         The parts that `PARTS` names, of the types there, and each number and array of
-        the type that training uses. Shapes and names are not compared with a run.
+        the type that training uses. They are not compared with a run.
 
     Raises
     ------
@@ -175,20 +176,12 @@ def _check(content):
         sound = sound and len(column) == len(columns["epoch"]) > 0
         _expect(sound, f"a history with a column {name!a} that is out of shape")
 
-    best = content["best_model"]
-    _expect(best.keys() == {"W", "b", "metadata"}, "a best model of other parts")
     floatX = content["floatX"]
     _expect(floatX in ("float32", "float64"), "an impossible floatX")
-    metadata = best["metadata"]
-    _expect(type(metadata) is dict and is_plain(metadata), "metadata of other values")
-    sound = _is_array(best["W"], 2, floatX) and _is_array(best["b"], 1, floatX)
-    sound = sound and best["b"].shape == best["W"].shape[1:]
-    _expect(sound, "a best model that is no matrix W and vector b of its floatX")
-    sound = all(
-        isinstance(value, np.ndarray) and value.dtype == floatX
-        for value in content["params"]
-    )
-    _expect(sound, "parameters that are no arrays of its floatX")
+    check_state(content["best_model"])
+    _expect(_is_array(content["graph"], 1, "uint8"), "a graph that is no text")
+    for value in content["variables"].values():
+        _expect(type(value) in (np.ndarray, dict), "a variable that is no array")
 
 
 def _can_be_a_name(value):

@@ -1,8 +1,9 @@
 """best_model.pkl: arrays and plain metadata, written whole, read without running code.
 
-The file is one pickled ``logistic_sgd.LogisticRegression`` whose state is a dict: ``W``
-and ``b`` as NumPy arrays, and ``metadata``, a dict of strings and numbers. The class,
-which the caller of `load` names, rebuilds its symbolic graph from them.
+A ``logistic_sgd.LogisticRegression`` is one pickled object of that class whose state is
+a dict: ``W`` and ``b`` as NumPy arrays, and ``metadata``, a dict of strings and
+numbers. A model of any other class is a pickled dict of `model_state.OWN_PARTS`. Either
+class, which the caller of `load` names, writes down its symbolic graph again.
 """
 
 import io
@@ -15,11 +16,13 @@ import numpy as np
 import pytensor
 
 from utils.errors import ModelFileError
-from utils.files import array_pickle, open_regular, write_atomic
+from utils.files import array_pickle, open_regular
+
+from .model_state import LESSON, check_state, rebuild
 
 # The name of the class in the file, whichever script defined it: in a console the class
 # is __main__.LogisticRegression, which no other process could load.
-CLASS = ("logistic_sgd", "LogisticRegression")
+CLASS = ("logistic_sgd", LESSON)
 
 
 class _SavedModel:
@@ -38,16 +41,16 @@ class _Pickler(pickle._Pickler):
         self.memoize(obj)
 
 
-def describe(W, metadata):
+def describe(n_in, n_out, metadata):
     """The metadata of a model file, a dict.
 
     That is `metadata`, plain values that describe the run (dataset, hyperparameters,
-    errors), with the shape and floatX of the matrix `W` and the versions added.
+    errors), with the number of features and classes, floatX and the versions added.
     """
     return {
-        "n_in": W.shape[0],
-        "n_out": W.shape[1],
-        "floatX": str(W.dtype),
+        "n_in": n_in,
+        "n_out": n_out,
+        "floatX": pytensor.config.floatX,
         **metadata,
         "versions": {
             "python": ".".join(map(str, sys.version_info[:3])),
@@ -58,31 +61,13 @@ def describe(W, metadata):
 
 
 def dumps(state):
-    """The bytes of a model's file, from its ``LogisticRegression.__getstate__``."""
+    """The bytes of a model's file, from its state; see `model_state`."""
+    if "class" in state:
+        return pickle.dumps(state, protocol=4)
     model, file = _SavedModel(), io.BytesIO()
     vars(model).update(state)
     _Pickler(file, protocol=4).dump(model)
     return file.getvalue()
-
-
-def save(classifier, path, metadata):
-    """Write a classifier's parameters to a file, whole or not at all.
-
-    Parameters
-    ----------
-    classifier : logistic_sgd.LogisticRegression
-    path : str or os.PathLike
-        An existing file is replaced in one step.
-    metadata : dict
-        See `describe`; it becomes the classifier's `metadata`.
-
-    Raises
-    ------
-    utils.files.WriteError
-        If the file cannot be written; an existing file is then left as it was.
-    """
-    classifier.metadata = describe(classifier.W.get_value(borrow=True), metadata)
-    write_atomic(path, dumps(classifier.__getstate__()))
 
 
 def check_replaceable(path):
@@ -113,7 +98,7 @@ def read(path):
     -------
     dict
         `W` ``(n_in, n_out)`` and `b` ``(n_out,)`` of one float dtype, finite, and
-        `metadata`, a dict.
+        `metadata`, a dict; or the parts that `model_state.OWN_PARTS` names.
 
     Raises
     ------
@@ -134,62 +119,40 @@ def read(path):
         raise ModelFileError(
             f"{path}: expected a model that this program saved, found {error}"
         ) from error
-    return _checked_state(path, saved)
+    try:
+        state = saved if isinstance(saved, dict) else vars(saved)
+        check_state(state)
+        if "W" in state:
+            n_in, n_out = state["W"].shape
+            sizes = {"n_in": n_in, "n_out": n_out, "floatX": str(state["W"].dtype)}
+            state["metadata"] |= sizes
+    except (TypeError, ValueError) as error:
+        raise ModelFileError(
+            f"{path}: expected a saved LogisticRegression (a float matrix W and a "
+            f"vector b of the same dtype), found {error}. Train the model again."
+        ) from error
+    return state
 
 
-def load(path, cls):
+def load(path, cls, **arguments):
     """Read a model file as an instance of a class.
 
     Parameters
     ----------
     path : str or os.PathLike
     cls : type
-        `logistic_sgd.LogisticRegression`: its ``__setstate__`` takes what `read` gives.
+        `logistic_sgd.LogisticRegression`, or the class of the model that was saved.
+    arguments
+        See `model_state.rebuild`.
 
     Returns
     -------
     cls
+        With `metadata` and `p_y_given_x`.
 
     Raises
     ------
     ModelFileError
-        See `read`.
+        See `read`; or if it is the model of another class, or of other arguments.
     """
-    model = cls.__new__(cls)
-    model.__setstate__(read(path))
-    return model
-
-
-def _checked_state(path, saved):
-    """Return the state of the model in a file; `ModelFileError` if it holds none."""
-
-    def refuse(found):
-        raise ModelFileError(
-            f"{path}: expected a saved LogisticRegression (a float matrix W and a "
-            f"vector b of the same dtype), found {found}. Train the model again."
-        )
-
-    if not isinstance(saved, _SavedModel):
-        refuse(f"a {type(saved).__name__}")
-    state = vars(saved)
-    W, b, metadata = (state.get(name) for name in ("W", "b", "metadata"))
-    if not isinstance(W, np.ndarray) or not isinstance(b, np.ndarray):
-        refuse("no arrays W and b")
-    if not isinstance(metadata, dict) or not is_plain(metadata):
-        refuse("no metadata of strings and numbers")
-    if W.ndim != 2 or b.shape != W.shape[1:] or 0 in W.shape:
-        refuse(f"W of shape {W.shape} and b of shape {b.shape}")
-    if W.dtype != b.dtype or str(W.dtype) not in ("float32", "float64"):
-        refuse(f"W of dtype {W.dtype} and b of dtype {b.dtype}")
-    if not (np.isfinite(W).all() and np.isfinite(b).all()):
-        refuse("parameters that are NaN or infinite")
-    return state
-
-
-def is_plain(value, depth=64):
-    """Return True if `value` holds no arrays and is not deep: it can be compared."""
-    if isinstance(value, dict):
-        value = value.values()
-    elif not isinstance(value, (list, tuple)):
-        return not isinstance(value, (np.ndarray, _SavedModel))
-    return depth > 0 and all(is_plain(inner, depth - 1) for inner in value)
+    return rebuild(read(path), cls, arguments, path)

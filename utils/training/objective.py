@@ -62,5 +62,9 @@ class Objective:
         """The fraction of errors of each test minibatch, a list."""
         return [self.test_model(i) for i in range(self.n_test_batches)]
 
+    def functions(self):
+        """The compiled functions, as a tuple."""
+        return self.batch_cost_and_gradient, self.validate_model, self.test_model
+
     def __str__(self):
         return f"{self.evaluations} evaluations"

@@ -5,6 +5,7 @@ the run, and calls the run where something happens that is not the lesson; the r
 the call on to the object that prints, writes, shuffles or keeps a checkpoint.
 """
 
+import itertools
 import math
 import sys
 
@@ -12,10 +13,15 @@ import pytensor
 import pytensor.tensor as T
 
 from utils import datasets
-from utils.backends import compilation_mode, updated_variables, warm_up
+from utils.backends import (
+    compilation_mode,
+    shared_variables,
+    warm_up,
+    written_graph,
+)
 from utils.errors import DivergenceError
 
-from . import model_file
+from . import model_file, model_state
 from .checkpoint import Checkpoint, plain_arguments
 from .checkpoint_file import ARGUMENTS
 from .cluster.shards import sharding
@@ -134,6 +140,7 @@ class Run(TrainingState):
         self.close = self.monitor.close
         self.done_looping = False
         self.cluster, self._costs = cluster, Costs()
+        self._classifier = None
         self._checkpoint = Checkpoint(checkpoint, resume, trained_by)
 
     @property
@@ -174,6 +181,7 @@ class Run(TrainingState):
         self.n_batches, self._n_test = n_batches, sizes[2]
         self.n_in, self.n_out = arrays[0][0].shape[1], int(arrays[0][1].max()) + 1
         self._order = ExampleOrder(self.arguments["shuffle"], sizes[0])
+        self._data = {self._order.order, *itertools.chain(*splits)}
         self.arguments["batch_size"] = batch_size
         if self.n_steps is not None:
             self.arguments["n_epochs"] = math.ceil(self.n_steps / n_batches[0])
@@ -203,16 +211,19 @@ class Run(TrainingState):
         """The rows of the data that a minibatch takes; see `ExampleOrder.rows`."""
         return self._order.rows(minibatch)
 
-    def start(self, *functions, variables=(), replay=None):
+    def start(self, *functions, objective=None, replay=None):
         """Start training, from zero or from what the checkpoint kept.
+
+        Training changes the shared variables that `functions` use, all but the data;
+        these are kept, and with them the graph of the functions, as it was written.
 
         Parameters
         ----------
         functions : compiled functions of a minibatch's index
             They are called once, ahead of the clock, because Numba and JAX compile
-            then. The shared variables that they update are what training changes.
-        variables : sequence of shared variables
-            Those that it changes besides.
+            then.
+        objective : utils.training.Objective, optional
+            That of conjugate gradient, which changes its `theta`.
         replay : utils.training.replay.Replay, optional
             The costs and gradients of conjugate gradient.
         """
@@ -220,8 +231,17 @@ class Run(TrainingState):
         if self.n_steps is not None:
             # Patience for exactly these minibatches, which nothing extends.
             self.patience, self.patience_increase = self.n_steps - 1, 0
-        variables = [*updated_variables(*functions), *variables]
-        self._checkpoint.restore(self, variables, (self.n_in, self.n_out), replay)
+        if objective is None:
+            used = shared_variables(*functions)
+            variables = [v for v in used if v not in self._data]
+        else:
+            variables = [objective.theta]
+
+        def graph():
+            compiled = functions or objective.functions()
+            return written_graph(*compiled, data=self._data)
+
+        self._checkpoint.restore(self, variables, graph, replay, self.log)
         self.done_looping = self.patience <= self.iter
         if self.iter >= 0 and not self.done_looping:
             # The loop counts an epoch when it begins, this one perhaps once more.
@@ -263,17 +283,23 @@ class Run(TrainingState):
 
         Parameters
         ----------
-        classifier : logistic_sgd.LogisticRegression
-            Its `metadata` becomes a description of this run, whose
-            `best_validation_loss` and `test_score` are those of the model.
+        classifier : logistic_sgd.LogisticRegression, or an object of any class
+            With `params`, `input` and `y_pred`; see `model_state.own_parts`. Its
+            `metadata` becomes a description of this run, whose `validation_error` and
+            `test_error` are those of the model.
         """
+        if classifier is not self._classifier:
+            sizes = {"n_in": self.n_in, "n_out": self.n_out}
+            self._parts = model_state.own_parts(classifier, **sizes)
+            self._classifier = classifier
         names = "learning_rate", "batch_size", "shuffle"
         given = {name: self.arguments[name] for name in names}
         progress = {"epoch": self.epoch}
         if self.n_steps is not None:
             progress["step"] = self.iter + 1
         classifier.metadata = model_file.describe(
-            classifier.W.get_value(borrow=True),
+            self.n_in,
+            self.n_out,
             {
                 "dataset": str(self.arguments["dataset"]),
                 "trained_by": self._checkpoint.trained_by,
@@ -283,7 +309,10 @@ class Run(TrainingState):
                 "test_error": float(self.test_score),
             },
         )
-        self.best_epoch, self.best_model = self.epoch, classifier.__getstate__()
+        self.best_epoch, self.best_model = (
+            self.epoch,
+            model_state.state_of(classifier, self._parts, classifier.metadata),
+        )
         self._write_best_model()
 
     def _write_best_model(self):

@@ -26,7 +26,7 @@ class TrainingState:
     best_epoch : int
         The epoch (or conjugate gradient iteration) of that model; 0 before any.
     best_model : dict
-        Its `W`, `b` and `metadata`, as ``LogisticRegression.__getstate__`` gives them.
+        Its parameters and metadata; see `model_state`.
     history : list of tuple
         For each validation: epoch, iter, cost of the minibatch before it, validation
         error, test error of the model that was kept (both fractions of 1), and seconds

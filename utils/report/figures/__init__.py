@@ -18,8 +18,8 @@ __all__ = ["confusion", "draw", "learning_curve", "mistakes", "save", "weights"]
 
 def draw(evaluation):
     """All pictures of a run, by their names."""
-    return {
-        "weights": weights(evaluation),
+    templates = {} if evaluation.no_templates else {"weights": weights(evaluation)}
+    return templates | {
         "learning_curve": learning_curve(evaluation.curves),
         "confusion": confusion(evaluation),
         "mistakes": mistakes(evaluation),

@@ -58,7 +58,7 @@ def mistakes(evaluation):
     if not len(wrong):
         return "<p>There are none.</p>"
     shown = wrong[:MOST_MISTAKES]
-    height, width = image_shape(len(evaluation.W))
+    height, width = image_shape(evaluation.images.shape[1])
     pictures = grey(evaluation.scaled(shown)).reshape(-1, height, width)
     items = "".join(
         f'<li><figure><img src="{data_uri(picture)}" width="{width}" '

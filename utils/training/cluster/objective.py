@@ -1,10 +1,12 @@
 """The objective of conjugate gradient, computed by a cluster's workers."""
 
+import functools
 import os
 import time
 
 import numpy as np
 import pytensor
+from pytensor.compile.mode import Mode
 
 from utils import datasets
 
@@ -78,6 +80,10 @@ class ClusterObjective:
             floatX=floatX,
         )
         self._pool = WorkerPool(cluster, job, self._shards, notify)
+        quick = Mode("py", "fast_compile")
+        self._compile = functools.partial(
+            compile_functions, splits, n_in, n_out, batch_size, quick
+        )
 
     set_theta = Objective.set_theta
 
@@ -97,6 +103,10 @@ class ClusterObjective:
     def test_errors(self):
         """As `Objective.test_errors`."""
         return sum(self._map("errors", self._test, "test"), [])
+
+    def functions(self):
+        """As `Objective.functions`: those of this process, to look at their graphs."""
+        return self._compile()[1:]
 
     def _map(self, method, parts, *arguments):
         theta = self.theta.get_value(borrow=True)

@@ -1,0 +1,205 @@
+"""The state of a model, its arrays and plain values, and the model that it describes.
+
+Of the lesson's LogisticRegression these are ``W``, ``b`` and ``metadata``. Of a model
+of any other class, a reader's own, they are the parts that `OWN_PARTS` names.
+"""
+
+import inspect
+import os
+import sys
+
+import numpy as np
+import pytensor
+import pytensor.tensor as T
+from pytensor.compile.sharedvalue import SharedVariable
+from pytensor.graph.traversal import graph_inputs
+
+from utils import backends
+from utils.errors import ModelFileError
+
+LESSON = "LogisticRegression"
+LESSON_PARTS = {"W": np.ndarray, "b": np.ndarray, "metadata": dict}
+OWN_PARTS = {
+    "class": str,
+    "script": str,  # the file that defines the class; empty for a notebook
+    "params": list,  # arrays
+    "arguments": dict,  # of the class, by name: those that are plain values
+    "input": str,  # the name of its symbolic input
+    "graph": str,  # of y_pred, see utils.backends.describe
+    "metadata": dict,
+}
+
+
+def own_parts(classifier, **known):
+    """Describe a model of a reader's own class, but for its arrays and metadata.
+
+    Parameters
+    ----------
+    classifier : object
+        With `params`, a list of shared variables, and symbolic `input` and `y_pred`.
+    known : int
+        Arguments of its class, where it has no attributes of their names.
+
+    Returns
+    -------
+    dict
+        Of `OWN_PARTS`; empty for the lesson's LogisticRegression.
+
+    Raises
+    ------
+    ModelFileError
+        If it lacks one of the three, or predicts with other shared variables than its
+        `params`.
+    """
+    cls = type(classifier)
+    for name in ("params", "input", "y_pred"):
+        if not hasattr(classifier, name):
+            raise ModelFileError(
+                f"{cls.__name__}: expected a model with params (the list of its shared "
+                f"variables), input and y_pred, found no {name}: set it in __init__."
+            )
+    for variable in graph_inputs([classifier.y_pred]):
+        if isinstance(variable, SharedVariable) and variable not in classifier.params:
+            raise ModelFileError(
+                f"{cls.__name__}: expected params to hold all that it predicts with, "
+                f"found that y_pred depends on {variable} too: add it to them."
+            )
+    if cls.__name__ == LESSON and classifier.params == [classifier.W, classifier.b]:
+        return {}
+    arguments = {}
+    for name in inspect.signature(cls).parameters:
+        value = getattr(classifier, name, known.get(name))
+        if _is_argument(value):
+            arguments[name] = value
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+    return {
+        "class": cls.__name__,
+        "script": os.path.basename(file or ""),
+        "arguments": arguments,
+        "input": classifier.input.name or "x",
+        "graph": backends.describe([classifier.y_pred], ["y_pred"]),
+    }
+
+
+def _is_argument(value):
+    """Return True for what a file can keep: numbers, text, and lists of them."""
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_argument, value))
+    return isinstance(value, (bool, int, float, str))
+
+
+def state_of(classifier, parts, metadata):
+    """The state of a model: `parts` as `own_parts` gives them, arrays, `metadata`."""
+    params = [np.array(param.get_value()) for param in classifier.params]
+    params = {"params": params} if parts else dict(zip("Wb", params, strict=True))
+    return parts | params | {"metadata": metadata}
+
+
+def check_state(state):
+    """Raise `ValueError`, saying what was found, unless a dict is a model's state."""
+    own = "class" in state
+    for name, kind in (OWN_PARTS if own else LESSON_PARTS).items():
+        if not isinstance(state.get(name), kind):
+            raise ValueError(f"no {name} that is a {kind.__name__}")
+    params = state["params"] if own else [state["W"], state["b"]]
+    if not all(isinstance(value, np.ndarray) for value in params):
+        raise ValueError("parameters that are no arrays")
+    if not is_plain(state["metadata"]) or not is_plain(state.get("arguments", {})):
+        raise ValueError("no metadata of strings and numbers")
+    if own:
+        floatX = state["metadata"].get("floatX")
+        for name, kind in (("versions", dict), ("n_in", int), ("n_out", int)):
+            if not isinstance(state["metadata"].get(name), kind):
+                raise ValueError(f"metadata without {name}")
+    else:
+        W, b = params
+        floatX = str(W.dtype)
+        if W.ndim != 2 or b.shape != W.shape[1:] or 0 in W.shape:
+            raise ValueError(f"W of shape {W.shape} and b of shape {b.shape}")
+        if W.dtype != b.dtype:
+            raise ValueError(f"W of dtype {W.dtype} and b of dtype {b.dtype}")
+    if floatX not in ("float32", "float64"):
+        raise ValueError(f"a model of {floatX!r:.40}, not float32 or float64")
+    if not all(np.isfinite(value).all() for value in params):
+        raise ValueError("parameters that are NaN or infinite")
+
+
+def is_plain(value, depth=64):
+    """Return True if `value` holds only numbers and text, and is not deep."""
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, (list, tuple)):
+        return value is None or isinstance(value, (bool, int, float, str, bytes))
+    return depth > 0 and all(is_plain(inner, depth - 1) for inner in value)
+
+
+def rebuild(state, cls, arguments, where):
+    """Make an instance of a class that has a model's state.
+
+    Parameters
+    ----------
+    state : dict
+        As `state_of` gives it.
+    cls : type
+        The model's class. A reader's own is constructed as it was, with a matrix as its
+        `input`, and any generator as its `rng` or `numpy_rng`.
+    arguments : dict
+        Its arguments that `state` does not hold, or that are to be others. Those are
+        held that are numbers or text, and that the model had as attributes of their
+        names; `n_in` and `n_out` always.
+    where : str or os.PathLike
+        The file, for messages.
+
+    Returns
+    -------
+    cls
+        With `metadata`, and `p_y_given_x`: its own, or what `y_pred` is the argmax of.
+
+    Raises
+    ------
+    ModelFileError
+        If the model is of another class, or predicts otherwise than it did.
+    """
+    found, script = state.get("class", LESSON), state.get("script", "logistic_sgd.py")
+    if found != cls.__name__:
+        raise ModelFileError(
+            f"{where}: expected a {cls.__name__}, found a {found[:80]!a} that "
+            f"{script[:80]!a} saved: predict with that script, or have its "
+            "load_model() name that class."
+        )
+    if "class" not in state:
+        model = cls.__new__(cls)
+        model.__setstate__(state)
+        return model
+    metadata = state["metadata"]
+    given = dict.fromkeys(("rng", "numpy_rng"), np.random.RandomState(0))
+    given["input"] = T.matrix(state["input"], dtype=metadata["floatX"])
+    given |= state["arguments"] | arguments
+    parameters = inspect.signature(cls).parameters
+    for name, parameter in parameters.items():
+        if parameter.default is parameter.empty and name not in given:
+            raise ModelFileError(
+                f"{where}: expected the argument {name} of {found}, which the file "
+                "does not hold: give it to load(), or have the class keep it as "
+                f"self.{name}, and train again."
+            )
+    with pytensor.config.change_flags(floatX=metadata["floatX"]):
+        model = cls(**{name: given[name] for name in parameters if name in given})
+    shapes = [param.get_value(borrow=True).shape for param in model.params]
+    kept = [value.shape for value in state["params"]]
+    difference = f"params of shape {shapes} instead of {kept}" if shapes != kept else ""
+    if not difference and metadata["versions"].get("pytensor") == pytensor.__version__:
+        graph = backends.describe([model.y_pred], ["y_pred"])
+        changed = backends.first_difference(graph, state["graph"])
+        difference = changed and "{1} instead of {2:.200} in {0}".format(*changed)
+    if difference:
+        raise ModelFileError(
+            f"{where}: expected the {found} that {script[:80]!a} saved, found "
+            f"{difference}: give load() the arguments that it had."
+        )
+    for param, value in zip(model.params, state["params"], strict=True):
+        param.set_value(value, borrow=True)
+    if not hasattr(model, "p_y_given_x"):
+        model.p_y_given_x = model.y_pred.owner.inputs[0]
+    model.metadata = metadata
+    return model
