@@ -193,12 +193,12 @@ CHECKPOINT = {
 
 # As the text in a checkpoint: what is replaced, by what, and what the refusal names.
 _CHANGES = {
-    "other_version": ('"version": 1', '"version": 2', "version 2 instead of 1"),
+    "other_version": ('"version": 2', '"version": 1', "version 1 instead of 2"),
     "array_for_format": ('"checkpoint of logistic regression"', '{"array": 0}', ""),
     "missing_array": ('{"array": 0}', '{"array": 99}', "99.npy"),
     "array_of_array": ('{"array": 0}', '{"array": {"array": 0}}', ""),
-    "array_for_metadata": ('"digits"', '{"array": 0}', "metadata of other"),
-    "deep_metadata": ('"digits"', "[" * 80 + "]" * 80, "metadata of other"),
+    "array_for_metadata": ('"digits"', '{"array": 0}', "no metadata of strings"),
+    "deep_metadata": ('"digits"', "[" * 80 + "]" * 80, "no metadata of strings"),
     "digits": ("5000.0", "9" * 9999, "4300"),
     "large_number": ("5000.0", f"{10**400}", "'patience' is no number of a run"),
     "negative_number": ("5000.0", "-2", "'patience' is no number of a run"),

@@ -79,8 +79,9 @@ def check_checkpoint(content, raw):
     assert len({column.shape for column in content["history"].values()}) == 1
     best = content["best_model"]
     assert best["W"].ndim == 2 and best["b"].shape == best["W"].shape[1:]
-    for array in (best["W"], best["b"], *content["params"]):
-        assert array.dtype == content["floatX"] in ("float32", "float64")
+    assert best["W"].dtype == best["b"].dtype in ("float32", "float64")
+    for value in content["variables"].values():
+        assert type(value) in (np.ndarray, dict)
 
 
 def write_idx(folder, raw, index=0, suffix=""):

@@ -82,9 +82,14 @@ def model_bytes():
     with pytensor.config.change_flags(floatX="float32"):
         model = LogisticRegression(T.matrix("x"), 2, 3)
     model.W.set_value(WEIGHTS["W"])
-    W = model.W.get_value()
-    model.metadata = model_file.describe(W, WEIGHTS["metadata"])
-    return model_file.dumps(model.__getstate__())
+    return classifier_bytes(model, WEIGHTS["metadata"])
+
+
+def classifier_bytes(classifier, metadata):
+    """The file of a LogisticRegression, as a run would write it."""
+    sizes = classifier.W.get_value().shape
+    classifier.metadata = model_file.describe(*sizes, metadata)
+    return model_file.dumps(classifier.__getstate__())
 
 
 def saved_bytes(state):
@@ -104,14 +109,15 @@ def checkpoint_content():
         "state": {"epoch": 2, "patience": 5000.0},
         "history": history | {"epoch": np.array([1, 2]), "iter": np.array([0, 1])},
         "best_model": WEIGHTS,
-        "params": [WEIGHTS["W"], WEIGHTS["b"]],
+        "variables": {"W": WEIGHTS["W"], "rng": {"bit_generator": "PCG64"}},
+        "graph": np.frombuffer(b"output 1: Neg", np.uint8),
         "evaluations": {},
     }
 
 
 def checkpoint_tree():
     """A checkpoint's content with what says that it is one."""
-    head = {"format": "checkpoint of logistic regression", "version": 1}
+    head = {"format": "checkpoint of logistic regression", "version": 2}
     return head | checkpoint_content()
 
 

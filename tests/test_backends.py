@@ -17,7 +17,7 @@ from utils.backends import (
     OneModuleLinker,
     c_compiler,
     compilation_mode,
-    updated_variables,
+    shared_variables,
     warm_up,
 )
 
@@ -97,8 +97,9 @@ def test_warm_up_puts_back_parameters_and_a_momentum(mode):
     updates = [(momentum, step), (w, w - step)]
     train = pytensor.function([index], w.sum(), updates=updates, mode=mode)
     look = pytensor.function([index], w.sum() + index, mode=mode)
-    assert updated_variables(look) == []
-    assert updated_variables(look, train, train) == [w, momentum]
+    assert shared_variables(look, updated=True) == []
+    assert shared_variables(look, train, train) == [w, momentum]
+    assert shared_variables(train, updated=True) == [w, momentum]
     if isinstance(mode.linker, OneModuleLinker):
         assert type(train.vm).__name__ == "_CThunk"
     warm_up(train, look, index=1)
@@ -126,6 +127,6 @@ def test_warm_up_puts_back_a_random_generator(mode):
     draw = compiled()
     if isinstance(mode.linker, OneModuleLinker):
         assert type(draw.vm).__name__ != "_CThunk"  # random numbers have no C code
-    assert updated_variables(draw) == [generator]
+    assert shared_variables(draw) == [generator]
     warm_up(draw)
     np.testing.assert_array_equal(draw(0), np.random.default_rng(6).uniform(size=2))

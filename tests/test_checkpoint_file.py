@@ -81,8 +81,8 @@ def test_name_that_is_no_text(path):
     ids=["fortran", "big_endian", "empty", "no_dimensions", "strided"],
 )
 def test_arrays_of_any_layout(path, array):
-    content = checkpoint_content() | {"params": [array]}
-    (found,) = kept(path, content)["params"]
+    content = checkpoint_content() | {"variables": {"W": array}}
+    found = kept(path, content)["variables"]["W"]
     np.testing.assert_array_equal(found, array)
     assert found.dtype is np.dtype("float32") and found.flags.writeable
 

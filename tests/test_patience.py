@@ -24,7 +24,7 @@ def train_on(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_dataset(99, 16)
     monkeypatch.setattr(run, "warm_up", lambda *functions: None)
-    monkeypatch.setattr(run, "updated_variables", lambda *functions: [])
+    monkeypatch.setattr(run, "shared_variables", lambda *functions: [])
 
     def call(errors, test_errors=None, **settings):
         done = []

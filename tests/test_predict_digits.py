@@ -8,6 +8,7 @@ import pytensor.tensor as T
 import pytest
 from processes import SGD
 from scipy.special import softmax
+from small_files import classifier_bytes
 
 import logistic_sgd
 from logistic_sgd import LogisticRegression, predict, predict_digits
@@ -29,7 +30,7 @@ def save_model(path, n_in=784, n_out=4):
         bar[4:24, 13:16] = 0.1
         W[:, 1], W[:, 2 % n_out] = bar.ravel(), bar.T.ravel()
     classifier.W.set_value(W)
-    model_file.save(classifier, path, {"dataset": "bars"})
+    path.write_bytes(classifier_bytes(classifier, {"dataset": "bars"}))
 
 
 @pytest.fixture

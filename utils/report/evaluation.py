@@ -27,8 +27,6 @@ class Evaluation:
 
     Attributes
     ----------
-    model_class : str
-        The name of the model's class.
     W, b : numpy.ndarray, ``(n_in, n_out)`` and ``(n_out,)``
         Parameters of a LogisticRegression, of its floatX; None for other classes.
     metadata : dict
@@ -42,9 +40,10 @@ class Evaluation:
         Their classes.
     probabilities : numpy.ndarray, ``(n, n_out)``
         The model's probability of each class for each image; floatX.
+    model_class : str
+        The name of the model's class.
     """
 
-    model_class: str
     W: np.ndarray | None
     b: np.ndarray | None
     metadata: dict
@@ -52,6 +51,7 @@ class Evaluation:
     images: np.ndarray
     labels: np.ndarray
     probabilities: np.ndarray
+    model_class: str = "LogisticRegression"
 
     @cached_property
     def predictions(self):
@@ -129,14 +129,14 @@ class Evaluation:
         return _scaled(self.images[indices], self.probabilities.dtype)
 
 
-def evaluate(result, load_model):
+def evaluate(result, load_model=None):
     """Ask the model that a run saved about all test examples: an `Evaluation`.
 
     Parameters
     ----------
     result : utils.training.TrainingResult
         Its `model` and `dataset` are read again.
-    load_model : callable
+    load_model : callable, optional
         Returns the model of a path, with symbolic `input` and `p_y_given_x`; asked for
         models that are no LogisticRegression.
 
@@ -176,9 +176,8 @@ def evaluate(result, load_model):
     for start in range(0, len(images), CHUNK):
         chunk = slice(start, start + CHUNK)
         probabilities[chunk] = probabilities_of(_scaled(images[chunk], floatX))
-    name = model.get("class", "LogisticRegression")
-    history = result.history
-    return Evaluation(name, W, b, metadata, history, images, labels, probabilities)
+    parts = W, b, metadata, result.history, images, labels, probabilities
+    return Evaluation(*parts, model.get("class", "LogisticRegression"))
 
 
 def image_shape(n_in):
