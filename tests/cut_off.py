@@ -54,9 +54,10 @@ def cut_off(train, at, **settings):
 
 
 def saved(path):
-    """The bytes of a model's W and b, and its metadata."""
+    """The bytes of a model's parameters, and its metadata."""
     model = model_file.read(path)
-    return [model[name].tobytes() for name in ("W", "b")], model["metadata"]
+    params = model["params"] if "params" in model else [model["W"], model["b"]]
+    return [param.tobytes() for param in params], model["metadata"]
 
 
 def output(capsys):
