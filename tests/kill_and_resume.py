@@ -5,7 +5,7 @@ line of its output, resumes it to its end, and checks that
 
 - what the killed run printed is the beginning of what the unbroken run prints, and what
   the resumed one prints is the end of it, with no line missing between them;
-- `W` and `b` in ``best_model.pkl`` are those of the unbroken run, byte for byte;
+- the parameters in ``best_model.pkl`` are those of the unbroken run, byte for byte;
 - model and checkpoint can be read at every moment.
 
     python tests/kill_and_resume.py 100 --dataset mnist.pkl.gz
@@ -23,8 +23,9 @@ from processes import REPOSITORY, lines, start
 
 sys.path.insert(0, str(REPOSITORY))
 
-from logistic_sgd import LogisticRegression  # noqa: E402
-from utils.training import checkpoint_file, model_file  # noqa: E402
+from cut_off import saved  # noqa: E402
+
+from utils.training import checkpoint_file  # noqa: E402
 
 
 def finish(process):
@@ -38,9 +39,8 @@ def finish(process):
 
 
 def parameters(folder):
-    """The bytes of `W` and `b` in the folder's model."""
-    model = model_file.load(folder / "best_model.pkl", LogisticRegression)
-    return [param.get_value().tobytes() for param in model.params]
+    """The bytes of the parameters in the folder's model."""
+    return saved(folder / "best_model.pkl")[0]
 
 
 def kill(script, folder, arguments, n_lines, delay):
@@ -77,11 +77,11 @@ def trial(script, arguments, unbroken, expected, epoch_seconds, rng):
         check(first == unbroken[: len(first)], f"{where}: other lines than unbroken")
         checkpoint_file.read(folder / "run.ckpt")
         if (folder / "best_model.pkl").exists():
-            model_file.load(folder / "best_model.pkl", LogisticRegression)
+            parameters(folder)
         rest, _ = finish(start(script, "--quiet", "--resume", "run.ckpt", cwd=folder))
         check(rest == unbroken[-len(rest) :], f"{where}: resumed with other lines")
         check(len(first) + len(rest) >= len(unbroken), f"{where}: lines are missing")
-        check(parameters(folder) == expected, f"{where}: W or b differ")
+        check(parameters(folder) == expected, f"{where}: parameters differ")
         return True
 
 
@@ -90,7 +90,8 @@ def kill_and_resume(script, count, arguments, seed=0):
 
     Parameters
     ----------
-    script : {"logistic_sgd.py", "logistic_cg.py"}
+    script : str
+        From the repository, or the path of a changed copy.
     count : int
         Kills of runs that had a checkpoint and had not ended.
     arguments : list of str
@@ -133,7 +134,8 @@ def main():
     parser.add_argument("--dataset", default="digits")
     parser.add_argument("--n-epochs", default=None, help="epochs or iterations")
     parser.add_argument("--backend", default="auto")
-    parser.add_argument("--script", choices=("sgd", "cg"), help="default: both")
+    both = ["logistic_sgd.py", "logistic_cg.py"]
+    parser.add_argument("--script", nargs="*", default=both, help="default: both")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--options",
@@ -145,8 +147,7 @@ def main():
     arguments += shlex.split(options.options)
     if options.n_epochs is not None:
         arguments += ["--n-epochs", options.n_epochs]
-    for name in [options.script] if options.script else ["sgd", "cg"]:
-        script = f"logistic_{name}.py"
+    for script in options.script:
         missed = kill_and_resume(script, options.count, arguments, options.seed)
         print(
             f"{script}: {options.count} runs killed and resumed, all as the unbroken "

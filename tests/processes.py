@@ -26,7 +26,8 @@ def start(*command, environment=(), python=(), redirect="", **options):
     ----------
     command : sequence of str or path
         A script, from the repository where its path is not absolute, or ``"-c"`` and a
-        program, which can import all that the tests can; then arguments.
+        program; then arguments. Scripts of other places, and programs, can import all
+        that the tests can.
     environment : dict
         Changes to this process's environment; None removes a variable.
     python : sequence of str
@@ -45,7 +46,7 @@ def start(*command, environment=(), python=(), redirect="", **options):
 
     changes = {"PYTENSOR_FLAGS": f"base_compiledir={config.base_compiledir}"}
     first, *rest = command
-    if first == "-c":
+    if first == "-c" or Path(first).is_absolute():
         changes["PYTHONPATH"] = os.pathsep.join(
             [str(REPOSITORY), str(REPOSITORY / "tests")]
         )

@@ -173,18 +173,26 @@ def rebuild(state, cls, arguments, where):
         return model
     metadata = state["metadata"]
     given = dict.fromkeys(("rng", "numpy_rng"), np.random.RandomState(0))
-    given["input"] = T.matrix(state["input"], dtype=metadata["floatX"])
     given |= state["arguments"] | arguments
+    given["input"] = T.matrix(state["input"], dtype=metadata["floatX"])
     parameters = inspect.signature(cls).parameters
     for name, parameter in parameters.items():
         if parameter.default is parameter.empty and name not in given:
             raise ModelFileError(
-                f"{where}: expected the argument {name} of {found}, which the file "
+                f"{where}: expected the argument {name} of {found!a}, which the file "
                 "does not hold: give it to load(), or have the class keep it as "
                 f"self.{name}, and train again."
             )
-    with pytensor.config.change_flags(floatX=metadata["floatX"]):
-        model = cls(**{name: given[name] for name in parameters if name in given})
+    given = {name: given[name] for name in parameters if name in given}
+    try:
+        with pytensor.config.change_flags(floatX=metadata["floatX"]):
+            model = cls(**given)
+    except Exception as error:
+        given = {name: value for name, value in given.items() if _is_argument(value)}
+        raise ModelFileError(
+            f"{where}: expected to make a {found!a} with {given!r:.200}, found that "
+            f"this fails ({error}): give load() the arguments that it had."
+        ) from error
     shapes = [param.get_value(borrow=True).shape for param in model.params]
     kept = [value.shape for value in state["params"]]
     difference = f"params of shape {shapes} instead of {kept}" if shapes != kept else ""
