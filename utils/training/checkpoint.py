@@ -11,6 +11,7 @@ from utils.errors import CheckpointError
 
 from . import checkpoint_file
 from .checkpoint_file import ARGUMENTS, HISTORY
+from .kept_variables import by_name, kind_of, set_value, value_of
 from .state import TrainingState
 
 # A dataset is known by its fingerprint: its place may change.
@@ -112,17 +113,17 @@ class Checkpoint:
         CheckpointError
             Where the file is that of another training graph, or of other variables.
         """
-        self._variables, self._replay = _by_name(variables), replay
+        self._variables, self._replay = by_name(variables), replay
         if replay is not None:
             replay.recording = self.path is not None
         if self.path is None and self.resume is None:
             return
         self._run["graph"] = np.frombuffer(graph().encode(), np.uint8)
-        here = {name: _kind(_value(v)) for name, v in self._variables.items()}
+        here = {name: kind_of(value_of(v)) for name, v in self._variables.items()}
         if self.resume is None:
             return
         kept = self._kept
-        there = {name: _kind(value) for name, value in kept["variables"].items()}
+        there = {name: kind_of(value) for name, value in kept["variables"].items()}
         self._refuse(_differences(here, there, "missing"), SAME_SCRIPT)
         self._compare_graphs(notify)
         numbers, best = kept["state"], kept["best_model"]
@@ -138,7 +139,10 @@ class Checkpoint:
         state.history = list(zip(*history, strict=True))
         state.best_model = best
         for name, variable in self._variables.items():
-            self._restore(variable, kept["variables"][name])
+            try:
+                set_value(variable, kept["variables"][name])
+            except ValueError as error:
+                self._refuse([f"{name} cannot be set ({error})"])
         if replay is not None:
             replay.restore(kept["evaluations"], state.epoch, self.resume)
 
@@ -159,16 +163,6 @@ class Checkpoint:
                 f"{versions[0]!a}: their training graphs could not be compared"
             )
 
-    def _restore(self, variable, kept):
-        value = variable.get_value()
-        if isinstance(kept, dict):
-            try:
-                value.bit_generator.state = kept
-            # Its setter fails in many ways at what is no state.
-            except Exception as error:
-                self._refuse([f"the state of {variable} cannot be used ({error})"])
-        variable.set_value(value if isinstance(kept, dict) else kept)
-
     def content(self, state):
         """The bytes of the file that keeps `state` and the variables' values now."""
         columns = zip(HISTORY, zip(*state.history, strict=True), strict=True)
@@ -182,44 +176,10 @@ class Checkpoint:
                 },
                 "history": {name: np.array(column) for name, column in columns},
                 "best_model": state.best_model,
-                "variables": {n: _value(v) for n, v in self._variables.items()},
+                "variables": {n: value_of(v) for n, v in self._variables.items()},
                 "evaluations": self._replay.recorded() if self._replay else {},
             }
         )
-
-
-def _by_name(variables):
-    """The variables by their names; without one of its own, by its position."""
-    names = {}
-    for position, variable in enumerate(variables, 1):
-        name = variable.name or f"variable {position}"
-        names[f"{name} (variable {position})" if name in names else name] = variable
-    return names
-
-
-def _value(variable):
-    """What a checkpoint keeps of a shared variable: an array, or a generator's state.
-
-    Of generators only NumPy's default: the states of others are not checked by NumPy.
-    """
-    value = variable.get_value(borrow=True)
-    generator = getattr(value, "bit_generator", None)
-    if isinstance(generator, np.random.PCG64 | np.random.PCG64DXSM):
-        return generator.state
-    value = np.asarray(value)
-    if value.dtype.kind not in "biuf":
-        raise CheckpointError(
-            f"{variable}: expected numbers or a random generator of NumPy's default "
-            f"kind, which a checkpoint can keep, found {variable.type}."
-        )
-    return value
-
-
-def _kind(value):
-    """Describe what `_value` returns, but for the numbers themselves."""
-    if isinstance(value, dict):
-        return f"a random generator {value.get('bit_generator')!r:.40}"
-    return f"{value.dtype} of shape {value.shape}"
 
 
 def _identity(run):
