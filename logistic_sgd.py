@@ -151,9 +151,10 @@ def load_data(dataset, dtype=None, notify=None):
 
     Parameters
     ----------
-    dataset : str or path
+    dataset : str, path or arrays
         ``mnist.pkl.gz``, ``digits``, or the path of a ``.pkl.gz``, of a folder of IDX
-        or .npy files, or of an ``.npz``; see `utils.datasets.load`.
+        or .npy files, or of an ``.npz``; or arrays ``[(x, y), (x, y), (x, y)]``, or
+        ``(x, y)`` to be split. See `utils.datasets.load`.
     dtype : "uint8" or None
         None (default) gives images of floatX. "uint8" keeps pixels that are whole
         256ths as bytes, a quarter of the memory or less: see `scaled`.
@@ -166,7 +167,7 @@ def load_data(dataset, dtype=None, notify=None):
         ``[(train_set_x, train_set_y), (valid_set_x, valid_set_y), (test_set_x,
         test_set_y)]``: images as shared matrices ``(n, n_in)`` of floatX or uint8,
         labels as shared vectors ``(n,)`` of int32. Both are symbolic, ready for
-        ``givens``.
+        ``givens``. Those of arrays may share their memory.
 
     Raises
     ------
@@ -218,7 +219,7 @@ def sgd_optimization_mnist(
         Step along the negative gradient. Default 0.13.
     n_epochs : int
         The most epochs to train; patience usually ends the run before. Default 1000.
-    dataset : str or path
+    dataset : str, path or arrays
         See `load_data`.
     batch_size : int or None
         Examples in a minibatch. Default 600; see `utils.training.Run`.
