@@ -175,6 +175,26 @@ def test_evaluation_and_page(tiny_arrays, tiny_splits, tmp_path, monkeypatch):
     assert f"<title>{title}" in page.render(evaluation, "my program")
 
 
+@pytest.mark.parametrize(
+    "change, expected",
+    [
+        (lambda x: x, None),
+        (lambda x: x / 255, None),
+        (lambda x: x > 99, None),
+        (standardised, [-127.3 / 50, 127.7 / 50]),
+        (lambda x: x.astype(float), [0, 255]),
+    ],
+)
+def test_model_of_floats_beyond_0_to_1_keeps_their_range(
+    change, expected, tiny_arrays, tmp_path, monkeypatch
+):
+    x, y = tiny_arrays
+    x[0, 0], x[1, 1] = 0, 255
+    in_folder("sgd", three(change(x), y), tmp_path, monkeypatch)(1)
+    found = model_file.read("best_model.pkl")["metadata"].get("feature_range")
+    assert found == (expected and pytest.approx(expected, rel=1e-6))
+
+
 EXAMPLES = (REPOSITORY / "docs" / "data.md").read_text(encoding="utf-8")
 LOADTXT, PANDAS, SAVEZ = re.findall(r"^```python\n(.*?)^```$", EXAMPLES, re.M | re.S)
 

@@ -16,7 +16,7 @@ from utils import datasets
 from utils.backends import compilation_mode, updated_variables, warm_up
 from utils.errors import DivergenceError
 
-from . import model_file
+from . import model_file, model_input
 from .checkpoint import Checkpoint, plain_arguments
 from .checkpoint_file import ARGUMENTS
 from .cluster.shards import sharding
@@ -185,6 +185,7 @@ class Run(TrainingState):
         fingerprint = functools.cache(lambda: datasets.fingerprint(arrays))
         if datasets.are_arrays(self.dataset):
             self.arguments["dataset"] = datasets.name_arrays(fingerprint())
+        self._feature_range = model_input.feature_range(arrays[0][0])
         self._checkpoint.set_run(fingerprint, self.arguments)
         return batch_size, *n_batches
 
@@ -283,6 +284,7 @@ class Run(TrainingState):
             classifier.W.get_value(borrow=True),
             {
                 "dataset": str(self.arguments["dataset"]),
+                **self._feature_range,
                 "trained_by": self._checkpoint.trained_by,
                 **plain_arguments(given),
                 **progress,
