@@ -167,7 +167,7 @@ def load_data(dataset, dtype=None, notify=None):
         ``[(train_set_x, train_set_y), (valid_set_x, valid_set_y), (test_set_x,
         test_set_y)]``: images as shared matrices ``(n, n_in)`` of floatX or uint8,
         labels as shared vectors ``(n,)`` of int32. Both are symbolic, ready for
-        ``givens``. Those of arrays may share their memory.
+        ``givens``. Arrays that were given are shared, not copied, where they fit.
 
     Raises
     ------

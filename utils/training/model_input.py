@@ -174,7 +174,8 @@ class ModelInput:
     def _misfit(self, images):
         return ModelFileError(
             f"{self._path}: this model expects images of shape (n, {self._n_in}), "
-            f"found {images.shape}: name the dataset that it was trained on."
+            f"found {images.shape}: give it such images, or name the dataset that it "
+            "was trained on."
         )
 
 
