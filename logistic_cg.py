@@ -130,7 +130,7 @@ def cg_optimization_mnist(
     ----------
     n_epochs : int
         The most iterations of conjugate gradient. Default 50.
-    mnist_pkl_gz : str or path
+    mnist_pkl_gz : str, path or arrays
         The dataset; see `logistic_sgd.load_data`.
     batch_size : int or None
         Examples in a minibatch. Default 600; see `utils.training.Run`.

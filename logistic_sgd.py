@@ -30,7 +30,7 @@ import pytensor.tensor as T
 
 from utils import backends, datasets
 from utils.errors import DigitImageError, ModelFileError
-from utils.training import Run, model_file, resumable
+from utils.training import ModelInput, Run, model_file, resumable
 
 
 class LogisticRegression:
@@ -151,9 +151,10 @@ def load_data(dataset, dtype=None, notify=None):
 
     Parameters
     ----------
-    dataset : str or path
+    dataset : str, path or arrays
         ``mnist.pkl.gz``, ``digits``, or the path of a ``.pkl.gz``, of a folder of IDX
-        or .npy files, or of an ``.npz``; see `utils.datasets.load`.
+        or .npy files, or of an ``.npz``; or arrays ``[(x, y), (x, y), (x, y)]``, or
+        ``(x, y)`` to be split. See `utils.datasets.load`.
     dtype : "uint8" or None
         None (default) gives images of floatX. "uint8" keeps pixels that are whole
         256ths as bytes, a quarter of the memory or less: see `scaled`.
@@ -166,7 +167,7 @@ def load_data(dataset, dtype=None, notify=None):
         ``[(train_set_x, train_set_y), (valid_set_x, valid_set_y), (test_set_x,
         test_set_y)]``: images as shared matrices ``(n, n_in)`` of floatX or uint8,
         labels as shared vectors ``(n,)`` of int32. Both are symbolic, ready for
-        ``givens``.
+        ``givens``. Arrays that were given are shared, not copied, where they fit.
 
     Raises
     ------
@@ -218,7 +219,7 @@ def sgd_optimization_mnist(
         Step along the negative gradient. Default 0.13.
     n_epochs : int
         The most epochs to train; patience usually ends the run before. Default 1000.
-    dataset : str or path
+    dataset : str, path or arrays
         See `load_data`.
     batch_size : int or None
         Examples in a minibatch. Default 600; see `utils.training.Run`.
@@ -382,21 +383,27 @@ def compile_predictor(classifier, backend="auto"):
     )
 
 
-def predict(model="best_model.pkl", dataset=None, images=None, *, backend="auto"):
+def predict(
+    model="best_model.pkl", dataset=None, images=None, *, backend="auto", notify=None
+):
     """Predict the labels of images with a saved model.
 
     Parameters
     ----------
     model : str or path
         The file that training saved. Default ``best_model.pkl``.
-    dataset : str or path, optional
+    dataset : str, path or arrays, optional
         Where `images` is not given, the first ten test examples of this dataset are
-        predicted. The default is ``digits`` for a model that was trained on ``digits``,
-        otherwise ``mnist.pkl.gz``.
-    images : array_like, ``(n, n_in)``, optional
-        Images, scaled as the training images were (``byte / 256`` for MNIST).
+        predicted; see `load_data`. The default is the one that the model was trained
+        on; another one is named in a remark.
+    images : array_like, ``(n, n_in)`` or ``(n, 28, 28)``, optional
+        Images; one alone may lack the axis n. Whole numbers are pixels, and divided by
+        256; floats are taken as they are, and get a remark where they lie far outside
+        of what the model was trained on. See `utils.training.ModelInput.rows`.
     backend : str
         See `utils.backends.compilation_mode`. Default "auto".
+    notify : callable, optional
+        Called with each one-line remark. Default: print it on standard error.
 
     Returns
     -------
@@ -408,23 +415,14 @@ def predict(model="best_model.pkl", dataset=None, images=None, *, backend="auto"
     utils.errors.ModelFileError
         If the file is no model, or a model for examples of another size.
     utils.errors.DatasetError
-        See `load_data`.
+        See `load_data`; also if `images` are not finite numbers.
     """
     classifier = load_model(model)
-    n_in = classifier.metadata["n_in"]
+    model_input = ModelInput(model, classifier, notify)
     from_dataset = images is None
     if from_dataset:
-        if dataset is None:
-            digits = classifier.metadata.get("dataset") == "digits"
-            dataset = "digits" if digits else "mnist.pkl.gz"
-        test_set_x, _ = datasets.load(dataset)[2]
-        images = test_set_x[:10]
-    images = np.asarray(images, dtype=classifier.input.dtype)
-    if images.ndim != 2 or images.shape[1] != n_in:
-        raise ModelFileError(
-            f"{model}: this model expects images of shape (n, {n_in}), found "
-            f"{images.shape}: name the dataset that it was trained on."
-        )
+        images = model_input.test_examples(dataset, n=10)
+    images = model_input.rows(images)
     predicted_values, _ = compile_predictor(classifier, backend)(images)
     if from_dataset:
         print("Predicted values for the first 10 examples in test set:")
@@ -516,8 +514,9 @@ def main(arguments=None):
         "--predict",
         nargs="*",
         metavar="PICTURE",
-        help="predict the digits in these picture files with a saved model, or the "
-        "first ten test examples where no file is named; trains nothing",
+        help="predict the digits in these picture files with a saved model, or where "
+        "none is named the first ten test examples of --dataset (default: the one that "
+        "the model was trained on); trains nothing",
     )
 
     def run(options):
@@ -528,7 +527,8 @@ def main(arguments=None):
             arguments = command_line.given(options, "model", "plot", "backend")
             predict_digits(options.predict, **arguments)
         elif options.predict is not None:
-            predict(**command_line.given(options, "model", "dataset", "backend"))
+            arguments = command_line.given(options, "model", "dataset", "backend")
+            predict(**arguments, notify=options.monitor.log)
         else:
             result = sgd_optimization_mnist(
                 **command_line.given(options, "learning_rate", "shuffle", "n_steps"),

@@ -9,8 +9,6 @@ from utils.errors import CheckpointError
 from utils.training.checkpoint import Checkpoint
 from utils.training.state import TrainingState
 
-DATA = [(np.ones((4, 2)), np.zeros(4, "int32"))] * 3
-
 
 def shared(value, name=None):
     return pytensor.shared(value, name)
@@ -32,7 +30,9 @@ def make_variables(seed=1):
 def prepared(variables, graph="output 1: Neg", resume=None, notify=None, version=None):
     """A checkpoint with these variables, in the current folder."""
     checkpoint = Checkpoint("run.ckpt", resume, "minibatch SGD")
-    checkpoint.set_run(DATA, {"learning_rate": 0.5, "model": "best_model.pkl"})
+    checkpoint.set_run(
+        lambda: "the data", {"learning_rate": 0.5, "model": "best_model.pkl"}
+    )
     if version:
         checkpoint._run["versions"]["pytensor"] = version
     state = TrainingState(epoch=1, iter=3, best_epoch=1, best_model=WEIGHTS)

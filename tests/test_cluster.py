@@ -67,6 +67,12 @@ def test_cluster_of_nothing_or_of_both(arguments):
         Cluster(**arguments)
 
 
+def test_arrays_are_refused(cluster, float64, tiny_arrays, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ClusterError, match="found arrays: save them as an .npz, or"):
+        logistic_cg.cg_optimization_mnist(3, tiny_arrays, 10, cluster=cluster)
+
+
 def ready(cluster, dataset, shards, notify=lambda line: None):
     """The tiny dataset's ten minibatches of ten on the workers."""
     return cluster.objective(

@@ -72,7 +72,7 @@ BAD = {
     "all_below": (changed(0, y=np.full(6, -1)), "found -1 as the largest"),
     "huge_label": (changed(0, y=np.full(6, 2**40)), "found 1099511627776"),
     "unsigned": (changed(0, y=np.full(6, 2**64 - 1, np.uint64)), "found 184467440737"),
-    "nan": (changed(0, x=NAN), "found nan at example 4, pixel 1 of the training"),
+    "nan": (changed(0, x=NAN), "training split: .*found nan at example 4, pixel 1"),
     "infinite": (changed(0, x=INFINITE), "found -inf at example 5, pixel 3"),
     "empty": (changed(1, ONES[:0], np.zeros(0, int)), "validation split.*is empty"),
     "no_pixels": (changed(0, x=ONES[:, :0]), "training split.*is empty"),

@@ -1,23 +1,28 @@
-"""Load a dataset: from a name or a path to three checked (x, y) pairs of arrays."""
+"""Load a dataset: from a name, a path or arrays to three checked (x, y) pairs."""
 
 import os
 
 from utils.errors import DatasetError, MnistUnavailableError
 
-from . import reading
+from . import arrays, reading
+from .arrays import are_arrays, as_array, name_arrays
 from .fingerprint import fingerprint
 from .mapping import read_ahead
 from .mnist import NAME as MNIST
 from .mnist import find_mnist
-from .splits import as_bytes, check, scale
+from .splits import as_bytes, bytes_or_floats, check, scale
 
 __all__ = [
     "MNIST",
     "DatasetError",
     "MnistUnavailableError",
+    "are_arrays",
+    "as_array",
+    "bytes_or_floats",
     "find_mnist",
     "fingerprint",
     "load",
+    "name_arrays",
     "read_ahead",
 ]
 
@@ -29,7 +34,7 @@ def load(dataset, offline=False, notify=None, dtype=None):
 
     Parameters
     ----------
-    dataset : str or os.PathLike
+    dataset : str, os.PathLike or arrays
         - ``digits``: the 1,797 handwritten digits, 8 x 8, that scikit-learn carries.
           In file order 1,197 are for training, 300 for validation, 300 for test;
           pixels (0 to 16) are divided by 16.
@@ -41,7 +46,12 @@ def load(dataset, offline=False, notify=None, dtype=None):
           ``.npy``. The last 10,000 training images, or the last sixth of fewer than
           60,000, are for validation.
 
-        A file's format is recognised by its first bytes, not by its name.
+          A file's format is recognised by its first bytes, not by its name.
+        - Arrays: ``[(x, y), (x, y), (x, y)]`` for training, validation and test, or
+          one ``(x, y)``, of which the last seventh (at most 10,000) is for test, and
+          of the rest the last sixth (at most 10,000) for validation. The order is
+          kept: data sorted by class have to be shuffled first. x: ``(n, ...)``, y:
+          ``(n,)``, NumPy arrays or whatever ``numpy.asarray`` makes one of.
     offline : bool, default False
         Do not download MNIST.
     notify : callable, optional
@@ -57,27 +67,30 @@ def load(dataset, offline=False, notify=None, dtype=None):
         pixels, 0 to 255, are divided by 256 as the tutorial does, floats are kept,
         bool is 0 or 1. y: ``(n,)`` int32, from 0 to the largest training label.
         Where bytes are asked for, x is uint8 if every pixel is a whole 256th, otherwise
-        as above. Bytes of plain IDX and .npy files are mapped into memory.
+        as above. Bytes of plain IDX and .npy files are mapped into memory. Arrays that
+        were given are never written to; what needs no conversion is not copied.
 
     Raises
     ------
     DatasetError
         If there is no such dataset, or it is broken or unfit; the message names the
-        file, what was expected, what was found, and what to do.
+        file or the arrays, what was expected, what was found, and what to do.
     MnistUnavailableError
         A `DatasetError`: MNIST was asked for by its bare name, and is neither here nor
         can be downloaded.
     """
-    try:
-        name = os.fsdecode(dataset)
-    except TypeError as error:
-        raise DatasetError(
-            f"expected the name or path of a dataset, found {type(dataset).__name__}"
-        ) from error
+    name = arrays.WHERE if are_arrays(dataset) else os.fsdecode(dataset)
     if name == MNIST:
         name = find_mnist(offline, notify)
     with reading.reading(name):
-        if name == DIGITS:
+        if are_arrays(dataset):
+            splits = check(arrays.read(dataset), name)
+        elif arrays.is_name(name):
+            raise DatasetError(
+                f"{name}: these arrays came from a program, and are in no file. Give "
+                "them again in the place of a name, or name a file that holds them."
+            )
+        elif name == DIGITS:
             from . import digits
 
             splits = check(digits.read(), name)

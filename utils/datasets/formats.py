@@ -7,7 +7,7 @@ from utils.files import array_pickle
 
 from . import decoded_cache, idx, numpy_files
 from .splits import NAMES, check, split_validation
-from .streams import describe, open_stream
+from .streams import describe, open_stream, recognise
 
 _ZIP_MAGICS = (b"PK\3\4", b"PK\5\6")
 _IDX_MAGICS = (b"\0\0\10\1", b"\0\0\10\3")
@@ -46,7 +46,7 @@ def _decode(path):
                 f"{path}: expected a whole dataset, found one IDX file. Name the "
                 "folder that holds the four of them."
             )
-        if path.endswith(".npz") or describe(head).startswith("a web page"):
+        if path.endswith(".npz") or recognise(head):
             raise DatasetError(f"{path}: expected a dataset, found {describe(head)}")
         return _unpickle(path, stream, size)
 

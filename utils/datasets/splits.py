@@ -36,7 +36,8 @@ def check(splits, where):
         y ``(n,)`` int32.
     """
     splits = [
-        _as_rows(x, y, name, where) for name, (x, y) in zip(NAMES, splits, strict=True)
+        as_rows(x, y, f"{where}: {name} split")
+        for name, (x, y) in zip(NAMES, splits, strict=True)
     ]
     widths = [x.shape[1] for x, _ in splits]
     if len(set(widths)) > 1:
@@ -57,15 +58,16 @@ def check(splits, where):
             raise DatasetError(
                 f"{where}: expected labels from 0 to {largest}, the largest of the "
                 f"training split, found {y[outside][0]} at example "
-                f"{int(outside.argmax())} of the {name} split."
+                f"{int(outside.argmax())} of the {name} split. Shuffle data that are "
+                "sorted by class before they are split."
             )
-        checked.append((_bytes_or_floats(x, name, where), y.astype(np.int32)))
+        pixels = bytes_or_floats(x, f"{where}: {name} split")
+        checked.append((pixels, y.astype(np.int32)))
     return checked
 
 
-def _as_rows(x, y, name, where):
+def as_rows(x, y, where):
     """Check that the arrays are images and labels of one split; the images as rows."""
-    where = f"{where}: {name} split"
     if not isinstance(x, np.ndarray) or not isinstance(y, np.ndarray):
         raise DatasetError(
             f"{where}: expected NumPy arrays of images and labels, found "
@@ -81,8 +83,8 @@ def _as_rows(x, y, name, where):
     if y.dtype.kind not in "iu" or y.ndim != 1:
         raise DatasetError(
             f"{where}: expected integer labels of shape (n,), found shape {y.shape} of "
-            f"dtype {y.dtype}. Labels are class numbers from 0; of one-hot rows take "
-            "the argmax."
+            f"dtype {y.dtype}. Labels are class numbers from 0: of one-hot rows take "
+            "the argmax, of whole floats y.astype(int)."
         )
     if len(x) != len(y):
         raise DatasetError(
@@ -97,13 +99,14 @@ def _as_rows(x, y, name, where):
     return np.ascontiguousarray(x.reshape(len(x), -1)), y
 
 
-def _bytes_or_floats(x, name, where):
+def bytes_or_floats(x, where):
+    """Check numbers, rows of pixels; whole ones become bytes, others stay."""
     if x.dtype.kind in "iu" and x.dtype != np.uint8:
         low, high = x.min(), x.max()
         if low < 0 or high > 255:
             raise DatasetError(
                 f"{where}: expected whole-number pixels from 0 to 255, found {low} to "
-                f"{high} in the {name} split. Save them as bytes or as floats."
+                f"{high}. Make them bytes or floats."
             )
         return x.astype(np.uint8)
     if x.dtype.kind == "f":
@@ -112,8 +115,7 @@ def _bytes_or_floats(x, name, where):
             example, pixel = np.unravel_index(finite.argmin(), x.shape)
             raise DatasetError(
                 f"{where}: expected finite pixels, found {x[example, pixel]} at "
-                f"example {example}, pixel {pixel} of the {name} split. Replace NaN "
-                "and infinite values before saving."
+                f"example {example}, pixel {pixel}. Replace NaN and infinite values."
             )
     return x
 

@@ -6,6 +6,7 @@ Failures are `OSError` or `EOFError`, which `reading.reading` turns into a
 
 import io
 import os
+import re
 import stat
 import zlib
 
@@ -24,6 +25,9 @@ MAX_BYTES = 4 * 2**30
 CHUNK = 2**18
 MAX_MEMBERS = 2**16  # in blocks of 64 KB, as bgzip writes them, they hold MAX_BYTES
 GZIP_MAGIC = b"\x1f\x8b"
+# Text whose first line holds columns, or nothing but numbers; \x80 begins a pickle.
+_COLUMNS = re.compile(rb"(?!\x80)[^\r\n]*[,;\t]|[-+.\d][-+.\deE ]*(?:[\r\n]|\Z)")
+_BINARY = re.compile(rb"[\0-\x08\x0b\x0c\x0e-\x1f]")
 
 
 class _Gunzip(io.RawIOBase):
@@ -112,12 +116,28 @@ def is_plain(stream):
     return not isinstance(stream.raw, _Gunzip)
 
 
-def describe(head):
-    """Say what the first bytes of a file look like, and what to do about it."""
+def recognise(head):
+    """Say what is known to be no dataset by its first bytes, and what to do; or None.
+
+    A pickle of protocol 0 is text as well, but its first line has no columns.
+    """
     start = head.lstrip().lower()
     if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
         return (
             "a web page: the download got a page instead of the file. Delete it and "
             "download the file again."
         )
-    return f"the bytes {head[:8].hex(' ')}. Check that it is the right file."
+    if _COLUMNS.match(head) and not _BINARY.search(head):
+        return (
+            "text in columns, such as a CSV file. Load it and hand its arrays over: "
+            'data = numpy.loadtxt(path, delimiter=",", skiprows=1, dtype=int) for one '
+            "with a header, then sgd_optimization_mnist(dataset=(data[:, 1:], "
+            "data[:, 0])) where the labels are in the first column."
+        )
+    return None
+
+
+def describe(head):
+    """Say what the first bytes of a file look like, and what to do about it."""
+    unknown = f"the bytes {head[:8].hex(' ')}. Check that it is the right file."
+    return recognise(head) or unknown

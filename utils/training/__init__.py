@@ -1,4 +1,4 @@
-"""A training run: its state, what it prints and writes, and how it is resumed."""
+"""A training run: its state, its files, how it is resumed, and its model's input."""
 
 from utils.errors import (
     CheckpointError,
@@ -7,6 +7,7 @@ from utils.errors import (
     ModelFileError,
 )
 
+from .model_input import ModelInput
 from .monitor import Monitor, TrainingStopped
 from .objective import Objective
 from .replay import Replay
@@ -19,6 +20,7 @@ __all__ = [
     "DivergenceError",
     "HyperparameterError",
     "ModelFileError",
+    "ModelInput",
     "Monitor",
     "Objective",
     "Replay",

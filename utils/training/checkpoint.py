@@ -6,7 +6,7 @@ from dataclasses import fields
 import numpy as np
 import pytensor
 
-from utils import backends, datasets
+from utils import backends
 from utils.errors import CheckpointError
 
 from . import checkpoint_file
@@ -48,12 +48,13 @@ class Checkpoint:
     def __init__(self, path, resume, trained_by):
         self.path, self.resume, self.trained_by = path, resume, trained_by
 
-    def set_run(self, splits, arguments):
+    def set_run(self, fingerprint, arguments):
         """Describe the run, and check that `resume` is of the same.
 
         Parameters
         ----------
-        splits : list of three (x, y) pairs of numpy.ndarray
+        fingerprint : callable
+            Returns that of the data, for which it reads some of them.
         arguments : dict
             The training function's arguments, see `plain_arguments`.
 
@@ -71,11 +72,10 @@ class Checkpoint:
             )
         if path is None and self.resume is None:
             return  # no data are read to describe a run that nobody will resume
-        fingerprint = datasets.fingerprint(splits)
         self._run = {
             "trained_by": self.trained_by,
             "arguments": plain_arguments(arguments),
-            "fingerprint": fingerprint,
+            "fingerprint": fingerprint(),
             "floatX": pytensor.config.floatX,
             "versions": {"numpy": np.__version__, "pytensor": pytensor.__version__},
         }
@@ -83,7 +83,7 @@ class Checkpoint:
             self._kept = checkpoint_file.read(self.resume)
             # Data of another floatX are other data too: they are compared last.
             self._refuse(_differences(_identity(self._run), _identity(self._kept)))
-            if fingerprint != self._kept["fingerprint"]:
+            if self._run["fingerprint"] != self._kept["fingerprint"]:
                 self._refuse(_differences(_dataset(self._run), _dataset(self._kept)))
 
     def _refuse(self, differences, remedy=""):
@@ -194,7 +194,9 @@ def _identity(run):
 
 
 def _dataset(run):
-    return {"dataset": f"{run['arguments'].get('dataset')} ({run['fingerprint']})"}
+    name, fingerprint = str(run["arguments"].get("dataset")), run["fingerprint"]
+    # The name of arrays has it already.
+    return {"dataset": name if fingerprint in name else f"{name} ({fingerprint})"}
 
 
 def _differences(here, there, absent=None):

@@ -5,6 +5,7 @@ the run, and calls the run where something happens that is not the lesson; the r
 the call on to the object that prints, writes, shuffles or keeps a checkpoint.
 """
 
+import functools
 import itertools
 import math
 import sys
@@ -21,7 +22,7 @@ from utils.backends import (
 )
 from utils.errors import DivergenceError
 
-from . import model_file, model_state
+from . import model_file, model_input, model_state
 from .checkpoint import Checkpoint, plain_arguments
 from .checkpoint_file import ARGUMENTS
 from .cluster.shards import sharding
@@ -39,8 +40,9 @@ class Run(TrainingState):
     ----------
     trained_by : str
         The training algorithm.
-    dataset : str or path
-        See `logistic_sgd.load_data`.
+    dataset : str, path or arrays
+        See `logistic_sgd.load_data`. Of arrays, the model and the checkpoint hold the
+        fingerprint, and resuming takes the same arrays again.
     n_epochs : int
         The most epochs, or iterations of conjugate gradient.
     batch_size : int or None
@@ -84,7 +86,7 @@ class Run(TrainingState):
     arguments : dict
         Those of the training function that `checkpoint_file.ARGUMENTS` names.
         `set_data` fills in what follows from the data: `n_epochs` where `n_steps` is
-        given, `batch_size`, `shards`.
+        given, `batch_size`, `shards`, and for arrays their name as `dataset`.
     n_in, n_out : int
         Features (pixels) of an example, and classes: the labels from 0 to the largest.
     say, log, close : callable
@@ -131,6 +133,7 @@ class Run(TrainingState):
     ):
         given = locals()  # the arguments by name
         self.arguments = {name: given[name] for name in ARGUMENTS}
+        self.dataset = dataset  # as given; of arrays, the arguments have the name
         super().__init__(n_steps=n_steps)
         rate = 1.0 if trained_by == "conjugate gradient" else learning_rate
         check_hyperparameters(n_epochs, batch_size, rate, shuffle, n_steps)
@@ -187,7 +190,11 @@ class Run(TrainingState):
             self.arguments["n_epochs"] = math.ceil(self.n_steps / n_batches[0])
         self.n_epochs = self.arguments["n_epochs"]
         self.arguments |= sharding(self.arguments["shards"], self.cluster, n_batches[0])
-        self._checkpoint.set_run(arrays, self.arguments)
+        fingerprint = functools.cache(lambda: datasets.fingerprint(arrays))
+        if datasets.are_arrays(self.dataset):
+            self.arguments["dataset"] = datasets.name_arrays(fingerprint())
+        self._feature_range = model_input.feature_range(arrays[0][0])
+        self._checkpoint.set_run(fingerprint, self.arguments)
         return batch_size, *n_batches
 
     def cluster_objective(self, load_data, compile_functions, splits):
@@ -195,10 +202,11 @@ class Run(TrainingState):
 
         See `utils.training.cluster.Cluster.objective` for parameters and result.
         """
-        names = "dataset", "batch_size", "shards", "backend"
+        names = "batch_size", "shards", "backend"
         return self.cluster.objective(
             load_data,
             compile_functions,
+            dataset=self.dataset,
             splits=splits,
             n_in=self.n_in,
             n_out=self.n_out,
@@ -302,6 +310,7 @@ class Run(TrainingState):
             self.n_out,
             {
                 "dataset": str(self.arguments["dataset"]),
+                **self._feature_range,
                 "trained_by": self._checkpoint.trained_by,
                 **plain_arguments(given),
                 **progress,
@@ -373,7 +382,7 @@ class Run(TrainingState):
             seconds=self.seconds,
             history=list(self.history),
             model=self.arguments["model"],
-            dataset=self.arguments["dataset"],
+            dataset=self.dataset,
         )
 
     def _summary(self):

@@ -88,7 +88,8 @@ class TrainingResult:
         Wall time of the training loop, compilation not counted.
     history : list of tuple
         As in `TrainingState`, from the first epoch on where the run was resumed.
-    model, dataset : str or path
+    model : str or path
+    dataset : str, path or arrays
         The best model's file, and the dataset, as they were given.
     """
 
@@ -99,4 +100,4 @@ class TrainingResult:
     seconds: float
     history: list
     model: str
-    dataset: str
+    dataset: object

@@ -9,6 +9,7 @@ import pytensor
 from pytensor.compile.mode import Mode
 
 from utils import datasets
+from utils.errors import ClusterError
 
 from ..objective import Objective
 from .pool import WorkerPool
@@ -41,7 +42,8 @@ class ClusterObjective:
     Raises
     ------
     ClusterError
-        If a worker cannot do the job; the message names it, with the reason.
+        If the dataset is arrays, which have no path; or if a worker cannot do the job:
+        the message names it, with the reason.
     """
 
     def __init__(
@@ -122,6 +124,13 @@ class ClusterObjective:
 
 def _path_for_all(dataset):
     """Return the dataset's name as workers with other working folders find it."""
+    if datasets.are_arrays(dataset):
+        raise ClusterError(
+            "expected the path of a dataset, from which each worker of the cluster "
+            "maps its own rows, found arrays: save them as an .npz, or each with "
+            "numpy.save as x_train.npy, y_train.npy, x_test.npy and y_test.npy in a "
+            "folder that all machines see, and name its path."
+        )
     name = os.fsdecode(dataset)
     if name == datasets.MNIST:
         name = datasets.find_mnist()
