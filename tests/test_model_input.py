@@ -6,6 +6,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as T
 import pytest
+from small_files import classifier_bytes
 
 import logistic_sgd
 from logistic_sgd import LogisticRegression, predict
@@ -29,7 +30,7 @@ def save(tmp_path, monkeypatch):
         with pytensor.config.change_flags(floatX="float32"):
             model = LogisticRegression(T.matrix("x"), 12, 3)
         model.W.set_value(W)
-        model_file.save(model, "m.pkl", metadata)
+        (tmp_path / "m.pkl").write_bytes(classifier_bytes(model, metadata))
 
     return call
 
