@@ -199,7 +199,7 @@ def cg_optimization_mnist(
     replay = Replay()
     run.start(variables=[objective.theta], replay=replay)
     # fmin_cg's algorithm; by this name one function may give cost and gradient.
-    scipy.optimize.minimize(
+    found = scipy.optimize.minimize(
         replay.function(train_fn),
         x0=np.zeros(n_in * n_out + n_out),
         jac=True,
@@ -207,7 +207,7 @@ def cg_optimization_mnist(
         callback=replay.callback(callback),
         options={"maxiter": n_epochs},
     )
-    run.close()
+    run.close(reason=found.message)
     run.say(
         "Optimization complete with best validation score of "
         f"{run.best_validation_loss * 100:f} %, "
