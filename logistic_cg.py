@@ -216,7 +216,7 @@ def cg_optimization_mnist(
     if run.cluster is not None:
         run.log(f"... {objective}")
     name = os.path.basename(__file__)
-    print(f"The code for file {name} ran for {run.seconds:.1f}s", file=sys.stderr)
+    run.note(f"The code for file {name} ran for {run.seconds:.1f}s")
     return run.result()
 
 

@@ -8,10 +8,10 @@ from utils.files.writer import Writer
 
 from .prompt import at_prompt, in_notebook
 
-# Of a fixed width, so that numbers of any length leave a bar in a narrow terminal.
-TERMINAL_BAR = (
-    "{l_bar}{bar:10}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}]"
-)
+# What matters most stands first, and the bar's width is fixed: a narrow terminal cuts
+# off the rest, however long the numbers are.
+BAR = "{l_bar}{bar:10}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]"
+COUNT = "{desc}: {n_fmt} minibatches [{elapsed}]"
 
 
 class TrainingStopped(KeyboardInterrupt):
@@ -74,9 +74,16 @@ class Monitor:
             self._print(line, sys.stdout)
 
     def log(self, line):
-        """Print a remark on standard error, unless quiet."""
+        """Print a remark, as `note` does, unless quiet."""
         if not self.quiet:
-            self._print(line, sys.stderr)
+            self.note(line)
+
+    def note(self, line):
+        """Print a line on standard error, in a notebook on standard output.
+
+        A notebook shows standard error in red, as if something were wrong.
+        """
+        self._print(line, sys.stdout if in_notebook() else sys.stderr)
 
     def start(self, history, total=None, initial=0):
         """Start the clock, and in a terminal or notebook a progress bar.
@@ -98,17 +105,15 @@ class Monitor:
         if self.quiet or not (notebook or sys.stderr.isatty()):
             return
         if notebook:
-            from tqdm.auto import tqdm  # widgets where there are some, otherwise text
+            from tqdm.auto import tqdm  # a widget where there is one, otherwise text
+
+            style = {"unit": " minibatches", "file": sys.stdout}
         else:
             from tqdm import tqdm
-        self._bar = tqdm(
-            total=total,
-            initial=initial,
-            unit=" minibatches",
-            bar_format=TERMINAL_BAR if total and not notebook else None,
-            leave=notebook,
-            dynamic_ncols=not notebook,
-        )
+
+            bar_format = COUNT if total is None else BAR
+            style = {"bar_format": bar_format, "leave": False, "dynamic_ncols": True}
+        self._bar = tqdm(desc="training", total=total, initial=initial, **style)
 
     def advance(self, n_minibatches):
         """Move the progress bar."""

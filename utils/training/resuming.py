@@ -4,7 +4,6 @@ import functools
 import inspect
 import os
 import signal
-import sys
 from pathlib import PurePath
 
 from utils.errors import CheckpointError, HyperparameterError
@@ -89,7 +88,7 @@ def _call(train, arguments):
         except TrainingStopped as stopped:
             if stopped.result is None:
                 raise stopped.with_traceback(None) from None
-            print(stopped, file=sys.stderr)
+            monitor.note(f"{stopped}")
             return stopped.result
 
 

@@ -6,7 +6,6 @@ the call on to the object that prints, writes, shuffles or keeps a checkpoint.
 """
 
 import math
-import sys
 
 import pytensor
 import pytensor.tensor as T
@@ -82,7 +81,7 @@ class Run(TrainingState):
         given, `batch_size`, `shards`.
     n_in, n_out : int
         Features (pixels) of an example, and classes: the labels from 0 to the largest.
-    say, log : callable
+    say, log, note : callable
         Those of the monitor.
     n_batches : list of int
         Minibatches of the training, validation and test split.
@@ -134,6 +133,7 @@ class Run(TrainingState):
         self.mode = compilation_mode(backend)
         self.monitor = monitor or Monitor()
         self.say, self.log = self.monitor.say, self.monitor.log
+        self.note = self.monitor.note
         self.done_looping, self.ended_because = False, ""
         self.cluster, self._costs = cluster, Costs()
         self._checkpoint = Checkpoint(checkpoint, resume, trained_by)
@@ -238,7 +238,7 @@ class Run(TrainingState):
 
     def _allowed(self):
         """The number of minibatches that epochs, steps and patience now allow."""
-        most = self.n_steps or self.n_epochs * self.n_batches[0]
+        most = self.n_steps or self.arguments["n_epochs"] * self.n_batches[0]
         # A loop that was changed may have no patience, which is 0 then.
         return math.ceil(min(most, (self.patience or math.inf) + 1))
 
@@ -311,11 +311,10 @@ class Run(TrainingState):
         self.history.append((*point, *errors, self.seconds))
         if self._checkpoint.path is not None:
             self.monitor.write(self._checkpoint.path, self._checkpoint.content(self))
-        parts = [remark, f"validation error {validation_loss:.2%}"]
+        text, total = f"validation error {validation_loss:.2%}", self._allowed()
         if self.iter < 0:
-            parts.insert(0, f"iteration {self.epoch}")
-        total = None if self.iter < 0 else self._allowed()
-        self.monitor.show(", ".join(filter(None, parts)), total)
+            text, total = f"iteration {self.epoch}, {text}", None
+        self.monitor.show(", ".join(filter(None, (text, remark))), total)
 
     def close(self, reason="its loop was left"):
         """Stop the clock, wait for the files, and log why the run ended.
@@ -334,7 +333,7 @@ class Run(TrainingState):
                 "patience ran out, no significant improvement since epoch "
                 f"{self.significant_epoch}"
             )
-        elif self.epoch >= self.n_epochs:
+        elif self.epoch >= self.arguments["n_epochs"]:
             reason = f"all {unit}s done"
         self.ended_because = reason
         self.log(f"... ended in {unit} {self.epoch}: {reason}")
@@ -357,10 +356,9 @@ class Run(TrainingState):
             for variable, rows in givens.items()
         }
         test_all = pytensor.function([], errors, givens=givens, mode=self.mode)
-        print(
+        self.note(
             f"The model after step {self.iter + 1} has accuracy {1 - test_all():.4f} "
-            f"over all {n_test} test examples",
-            file=sys.stderr,
+            f"over all {n_test} test examples"
         )
 
     def result(self):
