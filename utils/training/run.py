@@ -339,7 +339,7 @@ class Run(TrainingState):
         self.log(f"... ended in {unit} {self.epoch}: {reason}")
 
     def print_accuracy(self, errors, givens):
-        """Print the accuracy of the model over all test examples, on standard error.
+        """Print the accuracy of the model over all test examples, a note.
 
         Parameters
         ----------
