@@ -54,7 +54,7 @@ def test_interrupt_gives_the_result_so_far_and_the_run_resumes(
     result = train(checkpoint="run.ckpt", monitor=Interrupter(MIDDLE))
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"{result.ended_because.replace('in', 'by SIGINT in', 1)}. ")
-    assert line.endswith('. Resume with resume="run.ckpt"')
+    assert line.endswith(". Resume with resume='run.ckpt'")
     n_done = len(result.history)
     assert 1 <= n_done < len(unbroken.history)
     errors = [row[3] for row in unbroken.history]

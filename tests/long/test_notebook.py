@@ -123,7 +123,7 @@ def test_bar_quiet_run_interrupt_and_resumed(notebook, tmp_path):
     )
     assert (stopped.errors, stopped.text["stderr"]) == ([], "")
     assert stopped.lines[-1].startswith("stopped by SIGINT in epoch ")
-    assert stopped.lines[-1].endswith('. Resume with resume="run.ckpt"')
+    assert stopped.lines[-1].endswith(". Resume with resume='run.ckpt'")
     ((done, total, colour),) = stopped.bars
     assert 10 <= done < total == 60 and colour == "danger"
     n_epochs = len(stopped.epoch_lines)

@@ -41,9 +41,9 @@ class Monitor:
     Parameters
     ----------
     quiet : bool, optional
-        True silences progress and remarks on standard error; the tutorial's own lines
-        are printed on standard output in any case. Default: False at a prompt, that is
-        in a notebook, in IPython or in Python's own, True in a program.
+        True silences progress and remarks; the tutorial's own lines are printed on
+        standard output in any case. Default: False at a prompt, that is in a notebook,
+        in IPython or in Python's own, and True in a program.
     epoch_lines : bool
         False leaves out those lines that are printed during training, in place of
         which a bar may be enough. Default True.
@@ -121,7 +121,7 @@ class Monitor:
             self._bar.update(n_minibatches)
 
     def show(self, text, total=None):
-        """Show a remark beside the progress bar, and what `total` is now."""
+        """Show a remark beside the progress bar, whose total is now `total`."""
         if self._bar is not None:
             self._bar.total = total
             if hasattr(self._bar, "container") and total:

@@ -339,7 +339,7 @@ class Run(TrainingState):
         self.log(f"... ended in {unit} {self.epoch}: {reason}")
 
     def print_accuracy(self, errors, givens):
-        """Print the accuracy of the model over all test examples, a note.
+        """Print the accuracy of the model over all test examples, as a note.
 
         Parameters
         ----------
@@ -389,11 +389,11 @@ class Run(TrainingState):
     def _summary(self):
         """Where the run was stopped, its best model so far, and how to continue it."""
         text, path = f"in {self.where}. {self.best_so_far}", self._checkpoint.path
-        names = "--checkpoint PATH", f"--resume {path}"
+        checkpoint, resume = "--checkpoint PATH", f"--resume {path}"
         if at_prompt():
-            names = 'checkpoint="PATH"', f'resume="{path}"'
+            checkpoint, resume = "checkpoint=PATH", f"resume={str(path)!r}"
         if path is None:
-            return f"{text} A run with {names[0]} can be resumed."
+            return f"{text} A run with {checkpoint} can be resumed."
         if not self.history or self.monitor.has_failed(path):
             return f"{text} There is no checkpoint yet."
-        return f"{text} Resume with {names[1]}"
+        return f"{text} Resume with {resume}"
