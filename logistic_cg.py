@@ -199,7 +199,7 @@ def cg_optimization_mnist(
     replay = Replay()
     run.start(objective=objective, replay=replay)
     # fmin_cg's algorithm; by this name one function may give cost and gradient.
-    scipy.optimize.minimize(
+    found = scipy.optimize.minimize(
         replay.function(train_fn),
         x0=np.zeros(n_in * n_out + n_out),
         jac=True,
@@ -207,7 +207,7 @@ def cg_optimization_mnist(
         callback=replay.callback(callback),
         options={"maxiter": n_epochs},
     )
-    run.close()
+    run.close(reason=found.message)
     run.say(
         "Optimization complete with best validation score of "
         f"{run.best_validation_loss * 100:f} %, "
@@ -216,7 +216,7 @@ def cg_optimization_mnist(
     if run.cluster is not None:
         run.log(f"... {objective}")
     name = os.path.basename(__file__)
-    print(f"The code for file {name} ran for {run.seconds:.1f}s", file=sys.stderr)
+    run.note(f"The code for file {name} ran for {run.seconds:.1f}s")
     return run.result()
 
 

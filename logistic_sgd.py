@@ -339,7 +339,7 @@ def sgd_optimization_mnist(
     count, unit = run.duration
     run.say(f"The code run for {count} {unit}, with {count / run.seconds:f} {unit}/sec")
     name = os.path.basename(__file__)
-    print(f"The code for file {name} ran for {run.seconds:.1f}s", file=sys.stderr)
+    run.note(f"The code for file {name} ran for {run.seconds:.1f}s")
     if run.n_steps is not None:
         run.print_accuracy(classifier.errors(y), {x: scaled(test_set_x), y: test_set_y})
     return run.result()

@@ -144,3 +144,19 @@ def test_cost_and_gradient_are_one_call(tiny_npz, tmp_path, monkeypatch):
     (nfev, njev), *_ = evaluations
     assert nfev == njev
     assert monitor.calls == nfev * 10
+
+
+@pytest.mark.parametrize(
+    "n_epochs, ended_because",
+    [(3, "all iterations done"), (1000, "Optimization terminated successfully.")],
+)
+def test_end_of_the_run_is_that_of_scipy(
+    n_epochs, ended_because, tiny_npz, tmp_path, capsys
+):
+    monitor = Monitor(quiet=False)
+    result = cg_optimization_mnist(
+        n_epochs, tiny_npz, 10, model=tmp_path / "m.pkl", monitor=monitor
+    )
+    assert result.ended_because == ended_because
+    line = f"... ended in iteration {len(result.history)}: {ended_because}"
+    assert line in capsys.readouterr().err.splitlines()

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import sys
 import termios
 
 import pytest
@@ -25,26 +26,48 @@ def test_no_bar_where_standard_error_is_no_terminal(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_bar_on_a_terminal_and_lines_still_whole(run):
+@pytest.mark.parametrize("columns", [80, 40])
+def test_bar_on_a_terminal_and_lines_still_whole(columns, run):
     program = (
         "from utils.training.monitor import Monitor\n"
         "with Monitor(quiet=False) as monitor:\n"
-        "    monitor.start([], total=3)\n"
+        "    monitor.start([], total=99999999, initial=50000000)\n"
         "    monitor.advance(1)\n"
-        "    monitor.show('validation error 25.00%')\n"
+        "    monitor.show('validation error 25.00%', 66666668)\n"
         "    monitor.say('a line')\n"
     )
     master, slave = pty.openpty()
-    termios.tcsetwinsize(slave, (24, 100))
+    termios.tcsetwinsize(slave, (24, columns))
     os.set_blocking(master, False)
     finished = run("-c", program, stderr=slave)
     # Read before the last descriptor of the other end goes, and what it wrote with it.
-    shown = os.read(master, 65536).decode()
+    frames = os.read(master, 65536).decode().split("\r")
     os.close(slave)
     os.close(master)
     assert (finished.returncode, finished.stdout) == (0, "a line\n")
-    assert "/3 [" in shown
-    assert "validation error 25.00%" in shown
+    assert max(map(len, frames)) < columns
+    # Of 66,666,668 minibatches 50,000,001 are three quarters: 7.5 blocks of 10.
+    assert any("validation error 25.00%:  75%|███████▌" in frame for frame in frames)
+    whole = any(" 50000001/66666668 [" in frame for frame in frames)
+    assert whole == (columns == 80)
+
+
+def test_without_epoch_lines_only_those_around_the_training_are_printed(capsys):
+    with Monitor(quiet=True, epoch_lines=False) as monitor:
+        monitor.say("before")
+        monitor.start([])
+        monitor.say("epoch 1")
+        monitor.close()
+        monitor.say("after")
+    assert capsys.readouterr() == ("before\nafter\n", "")
+
+
+@pytest.mark.parametrize("quiet, notices", [(None, "a notice\n"), (True, "")])
+def test_at_a_prompt_nobody_has_to_ask_for_notices(quiet, notices, capsys, monkeypatch):
+    Monitor(quiet=None).log("of a program")
+    monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)
+    Monitor(quiet=quiet).log("a notice")
+    assert capsys.readouterr() == ("", notices)
 
 
 def test_seconds_continue_those_of_the_history():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import logistic_sgd
-from utils.training import run
+from utils.training import Monitor, run
 
 PUBLISHED = Path(__file__).parent / "published" / "sgd_mnist.csv"
 
@@ -65,6 +65,9 @@ def test_published_errors_give_the_published_run(train_on, capsys):
     ]
     result, done = train_on(validation, test)
     assert (result.n_epochs, result.best_epoch) == (74, 73)
+    assert result.ended_because == (
+        "patience ran out, no significant improvement since epoch 37"
+    )
     assert len(done) == 6141
     expected = []
     for epoch, row in enumerate(rows, start=1):
@@ -80,6 +83,21 @@ def test_published_errors_give_the_published_run(train_on, capsys):
         "performance 7.489583 %"
     )
     assert lines[-1].startswith("The code run for 74 epochs, with ")
+
+
+class Totals(Monitor):
+    """Keeps what a progress bar would have as its total."""
+
+    def __init__(self):
+        super().__init__()
+        self.totals = []
+
+    def start(self, history, total=None, initial=0):
+        super().start(history, total, initial)
+        self.totals.append(total)
+
+    def show(self, text, total=None):
+        self.totals.append(total)
 
 
 def at_epoch_40(error):
@@ -101,23 +119,33 @@ def at_epoch_40(error):
 def test_significant_improvement_doubles_patience(
     errors, best_epoch, n_minibatches, train_on
 ):
-    result, done = train_on(errors)
+    monitor = Totals()
+    result, done = train_on(errors, monitor=monitor)
     assert result.best_epoch == best_epoch
     assert result.best_validation_loss == pytest.approx(min(errors))
     assert len(done) == n_minibatches
+    # The bar's total, before the first epoch and after each of them.
+    assert monitor.totals[:40] == [5001] * 40
+    assert set(monitor.totals[40:]) == {n_minibatches}
 
 
 def test_epochs_end_a_run_before_patience(train_on):
-    result, done = train_on([0.1], n_epochs=3)
+    monitor = Totals()
+    result, done = train_on([0.1], n_epochs=3, monitor=monitor)
     assert result.n_epochs == 3
+    assert result.ended_because == "all epochs done"
     assert done == [*range(83)] * 3
+    assert set(monitor.totals) == {len(done)}
 
 
 @pytest.mark.parametrize("n_steps", [1, 2, 3, 83, 84, 5100])
 def test_fixed_steps_end_and_validate_after_the_last(n_steps, train_on, capsys):
     """5,100 steps are more than patience 5,000 would allow."""
-    result, done = train_on([0.1, 0.3], n_steps=n_steps)
+    monitor = Totals()
+    result, done = train_on([0.1, 0.3], n_steps=n_steps, monitor=monitor)
     assert len(done) == n_steps
+    assert set(monitor.totals) == {n_steps}
+    assert result.ended_because == "all steps done"
     epochs = [*range(1, n_steps // 83 + 1)] + [n_steps // 83 + 1] * (n_steps % 83 > 0)
     assert [row[0] for row in result.history] == epochs
     assert result.history[-1][1] == n_steps - 1

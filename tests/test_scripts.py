@@ -34,9 +34,9 @@ def assert_trains_and_predicts(run, folder, *options):
         r"The code run for 3 epochs, with \d+\.\d{6} epochs/sec", lines[-1]
     )
     assert "arning" not in trained.stderr
-    assert re.search(
-        r"^The code for file logistic_sgd.py ran for \d+\.\ds$", trained.stderr, re.M
-    )
+    *_, ending, duration = trained.stderr.splitlines()
+    assert ending == "... ended in epoch 3: all epochs done"
+    assert re.fullmatch(r"The code for file logistic_sgd.py ran for \d+\.\ds", duration)
     assert [path.name for path in folder.iterdir()] == ["best_model.pkl"]
 
     # The model says that it was trained on digits; 3 epochs know most of ten digits.

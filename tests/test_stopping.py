@@ -13,9 +13,9 @@ import pytest
 
 import logistic_cg
 import logistic_sgd
-from utils.cli.stop_signals import stopping
 from utils.training import checkpoint_file, model_file
 from utils.training.monitor import Monitor, TrainingStopped
+from utils.training.stop_signals import stopping
 
 # 60 minibatches of SGD; of conjugate gradient, 10 in each evaluation.
 TINY = ["--dataset", "tiny.npz", "--batch-size", "10", "--n-epochs", "6"]
@@ -106,7 +106,7 @@ def test_stopped_while_it_loads_data(train):
 def test_handlers_are_those_of_before_outside_of_a_run():
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with pytest.raises(TrainingStopped, match="SIGTERM outside of training"):
-        with stopping(Monitor()):
+        with stopping(Monitor(), signal.SIGINT, signal.SIGTERM):
             os.kill(os.getpid(), signal.SIGTERM)
     after = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     assert after == before

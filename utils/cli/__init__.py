@@ -1,1 +1,1 @@
-"""The command line of both scripts: startup, options, stop signals, exit statuses."""
+"""The command line of both scripts: startup, options, exit statuses."""

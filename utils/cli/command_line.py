@@ -3,16 +3,17 @@
 import contextlib
 import os
 import shlex
+import signal
 import sys
 
 from pytensor import config
 
 from utils import datasets
 from utils.cli.options import add_cluster_options, given, parser
-from utils.cli.stop_signals import stopping
 from utils.errors import UserError
 from utils.report.outputs import check_places, history_kept
 from utils.training import Monitor, TrainingStopped, checkpoint_file
+from utils.training.stop_signals import stopping
 
 __all__ = [
     "add_cluster_options",
@@ -96,7 +97,7 @@ def run(parser, action, arguments, floatX):
     options.command = shlex.join(["python", parser.prog, *map(str, words)])
     try:
         with Monitor(quiet=options.quiet) as options.monitor:
-            with stopping(options.monitor):
+            with stopping(options.monitor, signal.SIGINT, signal.SIGTERM):
                 _set_floatX(options, floatX)
                 check_places(options)
                 with history_kept(options):

@@ -15,7 +15,7 @@ import sys
 def prepare(name):
     """Make ready for the import of PyTensor, or end the program with one line.
 
-    Ctrl-C ends it without a traceback, until `stop_signals` takes over. Standard
+    Ctrl-C ends it without a traceback, until the run's stop signals take over. Standard
     streams that are closed become the null device. PyTensor compiles into a temporary
     folder where the one that it would choose cannot be used; a folder that the user
     named is not replaced.

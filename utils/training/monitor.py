@@ -6,6 +6,13 @@ import time
 
 from utils.files.writer import Writer
 
+from .prompt import at_prompt, in_notebook
+
+# What matters most stands first, and the bar's width is fixed: a narrow terminal cuts
+# off the rest, however long the numbers are.
+BAR = "{l_bar}{bar:10}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]"
+COUNT = "{desc}: {n_fmt} minibatches [{elapsed}]"
+
 
 class TrainingStopped(KeyboardInterrupt):
     """A run that was asked to stop, and did.
@@ -14,12 +21,18 @@ class TrainingStopped(KeyboardInterrupt):
     ----------
     signal_number : int
         ``signal.SIGINT``, ``signal.SIGTERM`` or another.
+    result : TrainingResult or None
+        That of the run so far; None where it has no model yet, or was left at once.
     """
 
-    def __init__(self, signal_number, message):
+    def __init__(self, signal_number, message, result=None):
         name = signal.Signals(signal_number).name
         super().__init__(f"stopped by {name} {message}")
-        self.signal_number = signal_number
+        self.signal_number, self.result = signal_number, result
+
+    def _render_traceback_(self):
+        """The lines that IPython shows: no traceback, for nothing went wrong."""
+        return [str(self)]
 
 
 class Monitor:
@@ -27,9 +40,13 @@ class Monitor:
 
     Parameters
     ----------
-    quiet : bool
-        True (default) silences progress and remarks on standard error; the tutorial's
-        own lines are always printed on standard output.
+    quiet : bool, optional
+        True silences progress and remarks; the tutorial's own lines are printed on
+        standard output in any case. Default: False at a prompt, that is in a notebook,
+        in IPython or in Python's own, and True in a program.
+    epoch_lines : bool
+        False leaves out those lines that are printed during training, in place of
+        which a bar may be enough. Default True.
 
     Attributes
     ----------
@@ -41,8 +58,9 @@ class Monitor:
         ``TrainingState.history`` of the run that was started; None before.
     """
 
-    def __init__(self, quiet=True):
-        self.quiet = quiet
+    def __init__(self, quiet=None, epoch_lines=True):
+        self.quiet = not at_prompt() if quiet is None else quiet
+        self.epoch_lines = epoch_lines
         self.training = False
         self.stop_signal = None
         self.history = None
@@ -52,48 +70,63 @@ class Monitor:
 
     def say(self, line):
         """Print one of the tutorial's lines on standard output, at once."""
-        self._print(line, sys.stdout)
+        if self.epoch_lines or not self.training:
+            self._print(line, sys.stdout)
 
     def log(self, line):
-        """Print a remark on standard error, unless quiet."""
+        """Print a remark, as `note` does, unless quiet."""
         if not self.quiet:
-            self._print(line, sys.stderr)
+            self.note(line)
+
+    def note(self, line):
+        """Print a line on standard error, in a notebook on standard output.
+
+        A notebook shows standard error in red, as if something were wrong.
+        """
+        self._print(line, sys.stdout if in_notebook() else sys.stderr)
 
     def start(self, history, total=None, initial=0):
-        """Start the clock, and where there is a terminal a progress bar.
+        """Start the clock, and in a terminal or notebook a progress bar.
 
         Parameters
         ----------
         history : list of tuple
             ``TrainingState.history``, which ends with the seconds so far.
         total : int, optional
-            Minibatches in all, those of a resumed run's first part included.
+            Minibatches in all, those of a resumed run's first part included. Default:
+            that is not known, and they are only counted.
         initial : int
             Minibatches that have been trained on. Default 0.
         """
         self.training, self.stop_signal, self.history = True, None, history
         seconds = history[-1][-1] if history else 0.0
         self._start, self._end = time.perf_counter() - seconds, None
-        if not self.quiet and sys.stderr.isatty():
+        notebook = in_notebook()
+        if self.quiet or not (notebook or sys.stderr.isatty()):
+            return
+        if notebook:
+            from tqdm.auto import tqdm  # a widget where there is one, otherwise text
+
+            style = {"unit": " minibatches", "file": sys.stdout}
+        else:
             from tqdm import tqdm
 
-            self._bar = tqdm(
-                total=total,
-                initial=initial,
-                unit="minibatch",
-                leave=False,
-                dynamic_ncols=True,
-            )
+            bar_format = COUNT if total is None else BAR
+            style = {"bar_format": bar_format, "leave": False, "dynamic_ncols": True}
+        self._bar = tqdm(desc="training", total=total, initial=initial, **style)
 
     def advance(self, n_minibatches):
         """Move the progress bar."""
         if self._bar is not None:
             self._bar.update(n_minibatches)
 
-    def show(self, text):
-        """Show a remark beside the progress bar."""
+    def show(self, text, total=None):
+        """Show a remark beside the progress bar, whose total is now `total`."""
         if self._bar is not None:
-            self._bar.set_postfix_str(text)
+            self._bar.total = total
+            if hasattr(self._bar, "container") and total:
+                self._bar.container.children[1].max = total  # tqdm leaves its widget's
+            self._bar.set_description_str(text)
 
     @property
     def seconds(self):

@@ -1,13 +1,17 @@
-"""Arguments that a training function takes from a checkpoint when it resumes."""
+"""Training functions that resume from a checkpoint, and that can be interrupted."""
 
 import functools
 import inspect
 import os
+import signal
 from pathlib import PurePath
 
 from utils.errors import CheckpointError, HyperparameterError
 
 from . import checkpoint_file
+from .monitor import Monitor, TrainingStopped
+from .prompt import at_prompt
+from .stop_signals import stopping
 
 
 def resumable(train):
@@ -16,6 +20,11 @@ def resumable(train):
     Where the keyword argument `resume` is given, arguments that are not have the values
     that they had in that run, and `checkpoint` is `resume`. Of `n_epochs` and `n_steps`
     only one may be given: it replaces the other, also the checkpoint's.
+
+    At a prompt (a notebook, IPython, Python's own) an interrupt during training gives
+    the result so far, after a line that says how to resume. Before the first validation
+    there is none, and `TrainingStopped` is raised, which is a `KeyboardInterrupt`. In a
+    program nothing changes.
 
     Parameters
     ----------
@@ -52,7 +61,7 @@ def resumable(train):
             )
         path = given.get("resume")
         if path is None:
-            return train(**given)
+            return _call(train, given)
         kept = dict(checkpoint_file.read(path)["arguments"])
         kept[dataset] = kept.pop("dataset", None)
         if "model" not in given:
@@ -61,9 +70,26 @@ def resumable(train):
         if ends:
             names -= {"n_epochs", "n_steps"}
         kept = {name: value for name, value in kept.items() if name in names}
-        return train(**{"checkpoint": path} | kept | given)
+        return _call(train, {"checkpoint": path} | kept | given)
 
     return resumed
+
+
+def _call(train, arguments):
+    """Call a training function; at a prompt an interrupt gives its result so far."""
+    with arguments.get("monitor") or Monitor() as monitor:
+        arguments = arguments | {"monitor": monitor}
+        handler = signal.getsignal(signal.SIGINT)
+        if not at_prompt() or handler is not signal.default_int_handler:
+            return train(**arguments)
+        try:
+            with stopping(monitor, signal.SIGINT):
+                return train(**arguments)
+        except TrainingStopped as stopped:
+            if stopped.result is None:
+                raise stopped.with_traceback(None) from None
+            monitor.note(f"{stopped}")
+            return stopped.result
 
 
 def _check_place(checkpoint, model):

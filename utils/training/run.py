@@ -8,7 +8,6 @@ the call on to the object that prints, writes, shuffles or keeps a checkpoint.
 import functools
 import itertools
 import math
-import sys
 
 import pytensor
 import pytensor.tensor as T
@@ -30,6 +29,7 @@ from .costs import Costs
 from .example_order import ExampleOrder
 from .hyperparameters import check_hyperparameters, minibatch_counts
 from .monitor import Monitor, TrainingStopped
+from .prompt import at_prompt
 from .state import TrainingResult, TrainingState
 
 
@@ -70,7 +70,7 @@ class Run(TrainingState):
         See `utils.backends.compilation_mode`. Default "auto".
     monitor : utils.training.Monitor, optional
         Prints the lines, shows progress, writes the files; the default prints the
-        tutorial's lines only.
+        tutorial's lines, and at a prompt shows progress.
     checkpoint : str or path, optional
         The file in which the state of training is kept at each validation. Default:
         `resume`.
@@ -89,12 +89,14 @@ class Run(TrainingState):
         given, `batch_size`, `shards`, and for arrays their name as `dataset`.
     n_in, n_out : int
         Features (pixels) of an example, and classes: the labels from 0 to the largest.
-    say, log, close : callable
+    say, log, note : callable
         Those of the monitor.
     n_batches : list of int
         Minibatches of the training, validation and test split.
     done_looping : bool
         True when patience has run out.
+    ended_because : str
+        Why the run ended, or where it was stopped; empty before.
 
     Raises
     ------
@@ -140,8 +142,8 @@ class Run(TrainingState):
         self.mode = compilation_mode(backend)
         self.monitor = monitor or Monitor()
         self.say, self.log = self.monitor.say, self.monitor.log
-        self.close = self.monitor.close
-        self.done_looping = False
+        self.note = self.monitor.note
+        self.done_looping, self.ended_because = False, ""
         self.cluster, self._costs = cluster, Costs()
         self._classifier = None
         self._checkpoint = Checkpoint(checkpoint, resume, trained_by)
@@ -259,8 +261,14 @@ class Run(TrainingState):
             self.log(f"... resuming after {unit} {self.epoch} from {path}")
             model_file.check_replaceable(self.arguments["model"])
             self._write_best_model()
-        total = self.n_steps or self.n_epochs * self.n_batches[0]
-        self.monitor.start(self.history, None if replay else total, self.iter + 1)
+        total = None if replay else self._allowed()
+        self.monitor.start(self.history, total, self.iter + 1)
+
+    def _allowed(self):
+        """The number of minibatches that epochs, steps and patience now allow."""
+        most = self.n_steps or self.arguments["n_epochs"] * self.n_batches[0]
+        # A loop that was changed may have no patience, which is 0 then.
+        return math.ceil(min(most, (self.patience or math.inf) + 1))
 
     def minibatches(self):
         """The indices of the epoch's minibatches, those that a resumed run has left."""
@@ -271,8 +279,7 @@ class Run(TrainingState):
     def on_minibatch_end(self, cost, n_minibatches=1):
         """Keep a cost, as `Costs.add` does, and stop if that was asked for."""
         if self.monitor.stop_signal is not None:
-            self.monitor.close()
-            raise TrainingStopped(self.monitor.stop_signal, self._summary())
+            self._stop()
         self._costs.add(cost, n_minibatches)
         self.monitor.advance(n_minibatches)
 
@@ -342,13 +349,35 @@ class Run(TrainingState):
         self.history.append((*point, *errors, self.seconds))
         if self._checkpoint.path is not None:
             self.monitor.write(self._checkpoint.path, self._checkpoint.content(self))
-        parts = [remark, f"validation error {validation_loss:.2%}"]
+        text, total = f"validation error {validation_loss:.2%}", self._allowed()
         if self.iter < 0:
-            parts.insert(0, f"iteration {self.epoch}")
-        self.monitor.show(", ".join(filter(None, parts)))
+            text, total = f"iteration {self.epoch}, {text}", None
+        self.monitor.show(", ".join(filter(None, (text, remark))), total)
+
+    def close(self, reason="its loop was left"):
+        """Stop the clock, wait for the files, and log why the run ended.
+
+        Parameters
+        ----------
+        reason : str
+            To be logged where neither patience nor the number of epochs or steps is it.
+        """
+        self.monitor.close()
+        unit = "iteration" if self.iter < 0 else "epoch"
+        if self.n_steps is not None and self.iter + 1 >= self.n_steps:
+            reason = "all steps done"
+        elif self.done_looping and self.patience <= self.iter:
+            reason = (
+                "patience ran out, no significant improvement since epoch "
+                f"{self.significant_epoch}"
+            )
+        elif self.epoch >= self.arguments["n_epochs"]:
+            reason = f"all {unit}s done"
+        self.ended_because = reason
+        self.log(f"... ended in {unit} {self.epoch}: {reason}")
 
     def print_accuracy(self, errors, givens):
-        """Print the accuracy of the model over all test examples, on standard error.
+        """Print the accuracy of the model over all test examples, as a note.
 
         Parameters
         ----------
@@ -365,15 +394,17 @@ class Run(TrainingState):
             for variable, rows in givens.items()
         }
         test_all = pytensor.function([], errors, givens=givens, mode=self.mode)
-        print(
+        self.note(
             f"The model after step {self.iter + 1} has accuracy {1 - test_all():.4f} "
-            f"over all {n_test} test examples",
-            file=sys.stderr,
+            f"over all {n_test} test examples"
         )
 
     def result(self):
         """The `TrainingResult`, once the files have been written."""
         self.monitor.check_files()
+        return self._result_so_far()
+
+    def _result_so_far(self):
         return TrainingResult(
             best_validation_loss=self.best_validation_loss,
             test_score=self.test_score,
@@ -383,13 +414,24 @@ class Run(TrainingState):
             history=list(self.history),
             model=self.arguments["model"],
             dataset=self.dataset,
+            ended_because=self.ended_because,
         )
+
+    def _stop(self):
+        """End the run as it was asked to."""
+        self.monitor.close()
+        self.ended_because = f"stopped in {self.where}"
+        result = self._result_so_far() if self.best_epoch else None
+        raise TrainingStopped(self.monitor.stop_signal, self._summary(), result)
 
     def _summary(self):
         """Where the run was stopped, its best model so far, and how to continue it."""
         text, path = f"in {self.where}. {self.best_so_far}", self._checkpoint.path
+        checkpoint, resume = "--checkpoint PATH", f"--resume {path}"
+        if at_prompt():
+            checkpoint, resume = "checkpoint=PATH", f"resume={str(path)!r}"
         if path is None:
-            return f"{text} A run with --checkpoint PATH can be resumed."
+            return f"{text} A run with {checkpoint} can be resumed."
         if not self.history or self.monitor.has_failed(path):
             return f"{text} There is no checkpoint yet."
-        return f"{text} Resume with --resume {path}"
+        return f"{text} Resume with {resume}"

@@ -61,6 +61,16 @@ class TrainingState:
         return self.iter + 1, "steps"
 
     @property
+    def significant_epoch(self):
+        """The epoch of the last significant improvement; 0 before any."""
+        epoch, best = 0, math.inf
+        for row in self.history:
+            if row[3] < best * self.improvement_threshold:
+                epoch = row[0]
+            best = min(best, row[3])
+        return epoch
+
+    @property
     def best_so_far(self):
         """A sentence on the model that was kept last."""
         if not self.best_epoch:
@@ -91,6 +101,8 @@ class TrainingResult:
     model : str or path
     dataset : str, path or arrays
         The best model's file, and the dataset, as they were given.
+    ended_because : str
+        Why the run ended, as "all epochs done", or where it was stopped.
     """
 
     best_validation_loss: float
@@ -101,3 +113,4 @@ class TrainingResult:
     history: list
     model: str
     dataset: object
+    ended_because: str = ""
