@@ -64,6 +64,18 @@ def test_resumed_after_the_last_validation_before_patience_ends(
     assert again.n_epochs == result.n_epochs
 
 
+def test_resumed_without_a_patience_rule(tiny_npz, tmp_path, monkeypatch, capsys):
+    """A reader's loop that takes all epochs; patience 0 would end it on resuming."""
+    monkeypatch.chdir(tmp_path)
+    frequency = "validation_frequency = min(n_train_batches, run.patience // 2)"
+    changes = (
+        ("    run.patience = 5000  # look at this many minibatches regardless\n", ""),
+        (frequency, "validation_frequency = n_train_batches"),
+    )
+    sgd = changed_script(tmp_path, *changes).sgd_optimization_mnist
+    check_resumed(functools.partial(sgd, 0.5, 6, tiny_npz, 10), sgd, MIDDLE, capsys)
+
+
 def test_resume_of_a_finished_run_trains_further(train, name, capsys):
     train(checkpoint="run.ckpt")
     capsys.readouterr()

@@ -45,8 +45,8 @@ def layered(cls=Layered, **changed):
 def save(model, path):
     with pytensor.config.change_flags(floatX="float32"):
         parts = model_state.own_parts(model, n_in=4, n_out=3)
-        metadata = model_file.describe(4, 3, {"dataset": "digits"})
-    path.write_bytes(model_file.dumps(model_state.state_of(model, parts, metadata)))
+        model.metadata = model_file.describe(4, 3, {"dataset": "digits"})
+    path.write_bytes(model_file.dumps(model_state.state_of(model, parts)))
     return path
 
 

@@ -55,6 +55,20 @@ def test_own_model_is_predicted_and_shown(write_script, run, tiny_npz, tmp_path)
     assert "found a 'MLP' that 'mlp.py' saved: predict with" in refused.stderr
 
 
+def test_programs_of_the_page(write_script, run, tiny_npz):
+    arrays, loading = re.findall(r"^```python\n(.*?)^```$", PAGE, re.M | re.S)
+    load = (
+        "import numpy as np\nfile = np.load('tiny.npz')\nx, y = ("
+        "np.concatenate([file[n + '_train'], file[n + '_test']]) for n in 'xy')\n"
+    )
+    shown = "print(result.model, len(result.history) > 1)"
+    printed = run("-c", f"{load}{arrays}{shown}", status=0).stdout
+    assert printed.endswith("best_model.pkl True\n")
+    run(write_script("A hidden layer", "mlp"), *TINY, tiny_npz, status=0)
+    shown = "print(classifier.metadata['epoch'] > 0, type(classifier).__name__)"
+    assert run("-c", f"{loading}{shown}", status=0).stdout == "True MLP\n"
+
+
 def test_every_change_has_a_console():
     assert len(RUNS) == len(CHANGES)
 

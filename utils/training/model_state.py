@@ -88,11 +88,11 @@ def _is_argument(value):
     return isinstance(value, (bool, int, float, str))
 
 
-def state_of(classifier, parts, metadata):
-    """The state of a model: `parts` as `own_parts` gives them, arrays, `metadata`."""
+def state_of(classifier, parts):
+    """The state of a model: `parts` as `own_parts` gives them, arrays, metadata."""
     params = [np.array(param.get_value()) for param in classifier.params]
     params = {"params": params} if parts else dict(zip("Wb", params, strict=True))
-    return parts | params | {"metadata": metadata}
+    return parts | params | {"metadata": classifier.metadata}
 
 
 def check_state(state):

@@ -267,8 +267,7 @@ class Run(TrainingState):
     def _allowed(self):
         """The number of minibatches that epochs, steps and patience now allow."""
         most = self.n_steps or self.arguments["n_epochs"] * self.n_batches[0]
-        # A loop that was changed may have no patience, which is 0 then.
-        return math.ceil(min(most, (self.patience or math.inf) + 1))
+        return math.ceil(min(most, self.patience + 1))
 
     def minibatches(self):
         """The indices of the epoch's minibatches, those that a resumed run has left."""
@@ -325,10 +324,8 @@ class Run(TrainingState):
                 "test_error": float(self.test_score),
             },
         )
-        self.best_epoch, self.best_model = (
-            self.epoch,
-            model_state.state_of(classifier, self._parts, classifier.metadata),
-        )
+        self.best_epoch = self.epoch
+        self.best_model = model_state.state_of(classifier, self._parts)
         self._write_best_model()
 
     def _write_best_model(self):

@@ -12,6 +12,7 @@ class TrainingState:
     ----------
     patience : float
         Minibatches that are looked at in any case. With `n_steps`, the last of them.
+        Infinite where a script has no such rule.
     patience_increase : float
         How many times longer to wait when a new best is found; 0 with `n_steps`.
     improvement_threshold : float
@@ -36,7 +37,7 @@ class TrainingState:
         better or not. None: patience ends the run, and the best model is kept.
     """
 
-    patience: float = 0
+    patience: float = math.inf
     patience_increase: float = 0
     improvement_threshold: float = 1.0
     epoch: int = 0
