@@ -5,7 +5,7 @@ import functools
 import pytensor
 import pytest
 from changed import changed_script
-from cut_off import MIDDLE, TRAININGS, check_resumed, in_folder, resume
+from cut_off import MIDDLE, TRAININGS, check_resumed, cut_off, in_folder, resume
 from test_checkpoint import (  # noqa: F401
     test_backend_may_change,
     test_best_model_is_written_again,
@@ -21,6 +21,9 @@ from test_checkpoint import (  # noqa: F401
     test_same_dataset_in_another_place,
     train,
 )
+
+from logistic_cg import cg_optimization_mnist
+from utils.errors import CheckpointError
 
 
 @pytest.fixture
@@ -47,3 +50,18 @@ def test_resumed_within_an_epoch(at, tiny_npz, tmp_path, monkeypatch, capsys):
     changes = ("patience = 5000", "patience = 40"), ("increase = 2", "increase = 6")
     sgd = changed_script(tmp_path, *changes).sgd_optimization_mnist
     check_resumed(functools.partial(sgd, 0.01, 2, tiny_npz, 2), sgd, at, capsys)
+
+
+def test_changed_conjugate_gradient(tiny_npz, tmp_path, monkeypatch, capsys):
+    """With a penalty on theta; the lesson's own does not resume it, nor it that."""
+    in_folder("cg", tiny_npz, tmp_path, monkeypatch)
+    cost = "cost = classifier.negative_log_likelihood(y)"
+    penalty = (cost, f"{cost} + 0.01 * (classifier.theta**2).sum()")
+    own = changed_script(tmp_path, penalty, script="logistic_cg.py")
+    functions = [own.cg_optimization_mnist, cg_optimization_mnist]
+    runs = [functools.partial(cg, 6, tiny_npz, 10) for cg in functions]
+    check_resumed(runs[0], functions[0], MIDDLE, capsys)
+    for wrote, resumes in zip(runs, functions[::-1], strict=True):
+        cut_off(wrote, MIDDLE)
+        with pytest.raises(CheckpointError, match="output 1 of function 1 is"):
+            resumes(resume="run.ckpt")
