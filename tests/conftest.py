@@ -6,6 +6,9 @@ import signal
 import tempfile
 from pathlib import Path
 
+# Tests run beside each other, and OpenBLAS' threads would spin for each other's turn.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import numpy as np
 import processes
 import pytensor
