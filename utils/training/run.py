@@ -257,8 +257,8 @@ class Run(TrainingState):
             # The loop counts an epoch when it begins, this one perhaps once more.
             self.epoch = (self.iter + 1) // self.n_batches[0]
         if self._checkpoint.resume is not None:
-            unit, path = "iteration" if replay else "epoch", self._checkpoint.resume
-            self.log(f"... resuming after {unit} {self.epoch} from {path}")
+            path = self._checkpoint.resume
+            self.log(f"... resuming after {self.unit} {self.epoch} from {path}")
             model_file.check_replaceable(self.arguments["model"])
             self._write_best_model()
         total = None if replay else self._allowed()
@@ -360,7 +360,6 @@ class Run(TrainingState):
             To be logged where neither patience nor the number of epochs or steps is it.
         """
         self.monitor.close()
-        unit = "iteration" if self.iter < 0 else "epoch"
         if self.n_steps is not None and self.iter + 1 >= self.n_steps:
             reason = "all steps done"
         elif self.done_looping and self.patience <= self.iter:
@@ -369,9 +368,9 @@ class Run(TrainingState):
                 f"{self.significant_epoch}"
             )
         elif self.epoch >= self.arguments["n_epochs"]:
-            reason = f"all {unit}s done"
+            reason = f"all {self.unit}s done"
         self.ended_because = reason
-        self.log(f"... ended in {unit} {self.epoch}: {reason}")
+        self.log(f"... ended in {self.unit} {self.epoch}: {reason}")
 
     def print_accuracy(self, errors, givens):
         """Print the accuracy of the model over all test examples, as a note.

@@ -55,6 +55,11 @@ class TrainingState:
         return "best" if self.n_steps is None else "latest"
 
     @property
+    def unit(self):
+        """The unit of `epoch`: conjugate gradient, which keeps no `iter`, iterates."""
+        return "epoch" if self.iter >= 0 else "iteration"
+
+    @property
     def duration(self):
         """The number of epochs or steps so far, and their unit."""
         if self.n_steps is None:
@@ -77,7 +82,7 @@ class TrainingState:
         if not self.best_epoch:
             return "No model was good enough to be saved yet."
         return (
-            f"The {self.kept} model so far is that of epoch {self.best_epoch}: "
+            f"The {self.kept} model so far is that of {self.unit} {self.best_epoch}: "
             f"validation error {self.best_validation_loss * 100:f} %, test error "
             f"{self.test_score * 100:f} %."
         )
