@@ -1,5 +1,4 @@
 import gzip
-import os
 import pickle
 import zipfile
 
@@ -140,13 +139,6 @@ def test_bad_file(tmp_path, name):
 def test_missing_file(tmp_path):
     with pytest.raises(DatasetError, match="no such file or folder"):
         load(tmp_path / "none.pkl.gz")
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes")
-def test_pipe_does_not_block(tmp_path):
-    os.mkfifo(tmp_path / "pipe.pkl.gz")
-    with pytest.raises(DatasetError, match="device, pipe or socket"):
-        load(tmp_path / "pipe.pkl.gz")
 
 
 def test_name_that_no_file_can_have():
