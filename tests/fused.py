@@ -59,23 +59,20 @@ def expected(x, W, b, y):
     return *reference.cost_and_gradients(W, b, x, y), reference.error(W, b, x, y)
 
 
-def assert_close(found, truth, dtype, least=0):
-    """Largest difference over largest magnitude is within the precision's tolerance.
-
-    A magnitude below `least` counts as `least`.
-    """
+def assert_close(found, truth, dtype):
+    """Largest difference over largest magnitude is within the precision's tolerance."""
     truth = np.asarray(truth)
     assert (found.dtype, found.shape) == (dtype, truth.shape)
-    magnitude = np.abs(truth[np.isfinite(truth)]).max(initial=least)
+    magnitude = np.abs(truth[np.isfinite(truth)]).max(initial=0)
     atol = TOLERANCES[dtype] * magnitude
     np.testing.assert_allclose(found, truth, rtol=0, atol=atol)
 
 
-def assert_right(linker, dtype, values, truth=None, least=0):
+def assert_right(linker, dtype, values, truth=None):
     *found, errors = operations(linker, dtype)(*values)
     *truth, mistakes = expected(*values) if truth is None else truth
     for output, value in zip(found, truth, strict=True):
-        assert_close(output, value, dtype, least)
+        assert_close(output, value, dtype)
     assert_close(errors, mistakes, "float64")
 
 

@@ -66,13 +66,6 @@ def test_npz(tmp_path, save):
     assert_is_the_dataset(load(write_npz(tmp_path / "a.npz", save)))
 
 
-def test_npz_floats_are_kept(tmp_path):
-    x = TRAIN_X.reshape(30, -1) * np.float32(0.3)
-    path = write_npz(tmp_path / "a.npz", x_train=np.asfortranarray(x))
-    train, valid, _ = load(path)
-    np.testing.assert_array_equal(np.concatenate([train[0], valid[0]]), x)
-
-
 def test_npz_other_members_are_not_read(tmp_path):
     path = write_npz(tmp_path / "a.npz")
     with zipfile.ZipFile(path, "a") as archive:

@@ -4,13 +4,11 @@ import gzip
 import io
 import os
 import pickle
-import sys
 
 import numpy as np
 import pytest
 
 from utils.datasets import decoded_cache, formats, load
-from utils.files import atomic
 
 
 @pytest.fixture(autouse=True)
@@ -146,26 +144,6 @@ def test_a_cache_that_cannot_be_made_is_done_without(source, cache):
     cache.parent.write_bytes(b"")
     check(load(path), splits)
     check(load(path), splits)
-
-
-def test_a_full_disk_leaves_nothing(source, cache, monkeypatch):
-    def full(_):
-        raise OSError(28, "No space left on device")
-
-    path, splits = source
-    monkeypatch.setattr(atomic.os, "fsync", full)
-    check(load(path), splits)
-    assert list(cache.iterdir()) == []
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="needs flock")
-def test_the_file_of_a_killed_writer_is_swept(source, cache):
-    path, splits = source
-    load(path)
-    [entry] = cache.iterdir()
-    entry.rename(entry.with_name(f".{entry.name}.0123abcd"))
-    load(path)
-    assert list(cache.iterdir()) == [entry]
 
 
 def test_the_entries_used_last_are_kept(tmp_path, cache):

@@ -19,7 +19,6 @@ from drawn import (  # noqa: E402
     words,
 )
 
-from utils.files import WriteError  # noqa: E402
 from utils.report import figures  # noqa: E402
 from utils.report.learning_curves import LearningCurves  # noqa: E402
 
@@ -121,11 +120,6 @@ def test_style_of_the_person_changes_nothing():
     reference = pixels(figures.weights(example()))
     with matplotlib.rc_context({"image.cmap": "hot", "figure.facecolor": "black"}):
         np.testing.assert_array_equal(pixels(figures.weights(example())), reference)
-
-
-def test_folder_that_is_gone(tmp_path):
-    with pytest.raises(WriteError, match="weights.png: cannot be written"):
-        figures.save(example(), tmp_path / "gone")
 
 
 def test_confusion_counts_every_example():

@@ -7,7 +7,7 @@ import pytensor
 import pytensor.tensor as T
 import pytest
 import reference
-from scipy.optimize import check_grad, minimize
+from scipy.optimize import minimize
 
 import logistic_cg
 import logistic_sgd
@@ -26,27 +26,6 @@ def test_classifier_views_theta():
     W, b = pytensor.function([], views, mode=compilation_mode())()
     np.testing.assert_array_equal(W, np.arange(15).reshape(5, 3))
     np.testing.assert_array_equal(b, [15, 16, 17])
-
-
-def test_gradient_agrees_with_finite_differences():
-    rng = np.random.default_rng(5)
-    x_value = rng.normal(size=(8, 5))
-    y_value = rng.integers(0, 3, 8).astype("int32")
-    with pytensor.config.change_flags(floatX="float64"):
-        x, y = T.dmatrix("x"), T.ivector("y")
-        classifier = LogisticRegression(x, n_in=5, n_out=3)
-        cost = classifier.negative_log_likelihood(y)
-        function = pytensor.function(
-            [x, y], [cost, T.grad(cost, classifier.theta)], mode=compilation_mode()
-        )
-
-    def call(theta):
-        classifier.theta.set_value(theta)
-        return function(x_value, y_value)
-
-    theta = rng.normal(size=18)
-    difference = check_grad(lambda t: float(call(t)[0]), lambda t: call(t)[1], theta)
-    assert difference < 1e-6
 
 
 def numpy_conjugate_gradient(splits, n_iterations, batch_size):

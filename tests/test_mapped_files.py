@@ -100,13 +100,6 @@ def test_a_header_that_claims_petabytes_takes_no_memory(npy_folder):
         datasets.load(npy_folder, dtype="uint8")
 
 
-def test_pickled_objects_in_an_npy_file_are_refused(npy_folder):
-    objects = np.array([print, None], dtype=object)
-    np.save(npy_folder / "x_train.npy", objects, allow_pickle=True)
-    with pytest.raises(DatasetError, match="x_train.npy.*expected the header of"):
-        datasets.load(npy_folder)
-
-
 def test_a_folder_that_lacks_an_array_names_it(npy_folder):
     (npy_folder / "y_test.npy").unlink()
     with pytest.raises(DatasetError, match="found no y_test.npy"):

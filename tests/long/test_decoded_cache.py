@@ -4,17 +4,9 @@ import gzip
 import pickle
 
 import numpy as np
-import pytest
-from test_decoded_cache import make_splits, write
+from test_decoded_cache import make_splits
 
 from utils.datasets import decoded_cache, load
-
-
-@pytest.fixture
-def source(tmp_path, monkeypatch):
-    """A gzipped dataset that is large enough to be kept."""
-    monkeypatch.setenv("LOGREG_CACHE", str(tmp_path / "cache"))
-    return write(tmp_path / "source.pkl.gz", make_splits(width=20_000))
 
 
 def test_an_entry_damaged_at_any_byte_is_the_same_or_none(folder):
@@ -34,14 +26,6 @@ def test_an_entry_damaged_at_any_byte_is_the_same_or_none(folder):
                     np.testing.assert_array_equal(array, expected, strict=True)
         entry.write_bytes(raw[:position])
         assert decoded_cache.load(entry) is None
-
-
-def test_processes_at_once_leave_one_sound_entry(start, source, tmp_path):
-    program = "import sys; from utils.datasets import load; load(sys.argv[1])"
-    runs = [start("-c", program, source) for _ in range(4)]
-    assert [run.communicate(timeout=60) for run in runs] == [("", "")] * 4
-    [entry] = (tmp_path / "cache" / "decoded").iterdir()
-    assert decoded_cache.load(entry) is not None
 
 
 def test_real_mnist_is_the_tutorials(mnist_folder, tmp_path, monkeypatch):

@@ -25,20 +25,6 @@ def test_sgd_trains_and_predicts_digits(run, tmp_path, backend):
     assert_trains_and_predicts(run, tmp_path, "--backend", backend)
 
 
-def test_cg_trains_on_digits_and_predict_reads_its_model(run):
-    trained = run(CG, "--dataset", "digits", "--n-epochs", 5, status=0)
-    assert len(validation_errors(trained.stdout)) == 5
-    predicted = run("-c", "import logistic_sgd; logistic_sgd.predict()", status=0)
-    assert len(predicted.stdout.splitlines()) == 2
-
-
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_quiet_keeps_the_lines_of_the_tutorial(run, script):
-    quiet = run(script, "--dataset", "digits", "--n-epochs", 1, "--quiet", status=0)
-    assert quiet.stdout.splitlines()[0] == "... loading data"
-    assert re.fullmatch(rf"The code for file {script} ran for \d+\.\ds\n", quiet.stderr)
-
-
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_two_runs_save_the_same_parameters(run, tmp_path, script):
     for name in ("first.pkl", "second.pkl"):
