@@ -83,11 +83,15 @@ def test_working_folder_that_is_read_only(run, read_only, tiny_npz):
     assert "Traceback" not in finished.stderr
 
 
+def assert_c_is_refused(run, dataset, folder):
+    command = SGD, *TINY, dataset, "--backend", "c"
+    line = error_line(run(*command, environment={"PATH": folder}))
+    assert "The C backend cannot be used: " in line and "backend numba" in line
+
+
 @needs_posix
 def test_no_compiler(run, tmp_path, tiny_npz):
-    command = SGD, *TINY, tiny_npz, "--backend", "c"
-    line = error_line(run(*command, environment={"PATH": tmp_path}))
-    assert "The C backend cannot be used: " in line and "backend numba" in line
+    assert_c_is_refused(run, tiny_npz, tmp_path)
 
 
 def test_more_threads_than_cores(run, tmp_path, tiny_npz):
@@ -96,7 +100,11 @@ def test_more_threads_than_cores(run, tmp_path, tiny_npz):
 
 
 @needs_posix
-def test_message_that_the_locale_cannot_show(run):
-    finished = run(SGD, "--dataset", "größe.npz", environment=ASCII_LOCALE)
-    line = error_line(finished)
+@pytest.mark.parametrize(
+    "environment",
+    [ASCII_LOCALE, {"PYTHONIOENCODING": "ascii:strict"}],
+    ids=["locale", "encoding"],
+)
+def test_message_that_cannot_be_shown(run, environment):
+    line = error_line(run(SGD, "--dataset", "größe.npz", environment=environment))
     assert "gr\\" in line and "expected a dataset, found no such file" in line

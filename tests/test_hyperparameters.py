@@ -33,15 +33,9 @@ def test_hyperparameters_usual_ones_pass():
     check_hyperparameters(1, 1, 0.1, shuffle=0, n_steps=1)
 
 
-def test_minibatch_counts_of_mnist():
+def test_minibatch_counts_of_mnist_of_a_small_set_and_of_a_given_size():
     assert minibatch_counts([50_000, 10_000, 10_000]) == (600, 83, 16, 16)
-
-
-def test_minibatch_counts_default_of_a_small_set():
     assert minibatch_counts([1197, 300, 300]) == (20, 59, 15, 15)
-
-
-def test_minibatch_counts_given_size_is_kept():
     assert minibatch_counts([1197, 300, 300], 300) == (300, 3, 1, 1)
 
 
