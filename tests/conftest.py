@@ -4,6 +4,7 @@ import functools
 import os
 import signal
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +15,19 @@ from processes import REPOSITORY
 
 from utils.backends import c_compiler
 
-__all__ = ["REPOSITORY", "needs_compiler", "needs_posix"]
+__all__ = ["BACKENDS", "REPOSITORY", "needs_compiler", "needs_jax", "needs_posix"]
 
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX system")
 needs_compiler = pytest.mark.skipif(
     bool(c_compiler.find().error),
     reason=f"needs a C++ compiler: {c_compiler.find().error}",
 )
+needs_jax = pytest.mark.skipif(find_spec("jax") is None, reason="needs the extra `jax`")
+BACKENDS = [
+    pytest.param("c", marks=needs_compiler),
+    "numba",
+    pytest.param("jax", marks=needs_jax),
+]
 
 # A shell has what it runs in the background ignore Ctrl-C, and processes inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)

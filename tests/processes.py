@@ -20,26 +20,14 @@ def start(*command, environment=(), python=(), redirect="", **options):
     """Start Python as a process, without waiting for it.
 
     It keeps its compiled code where the tests keep theirs; other PYTENSOR_FLAGS of who
-    runs the tests do not reach it.
+    runs the tests do not reach it. It has text pipes for both outputs.
 
-    Parameters
-    ----------
-    command : sequence of str or path
-        A script, from the repository where its path is not absolute, or ``"-c"`` and a
-        program, which can import all that the tests can; then arguments.
-    environment : dict
-        Changes to this process's environment; None removes a variable.
-    python : sequence of str
-        Options of Python.
-    redirect : str
-        Redirections in the shell's language, as in ``2>&-``.
-    options
-        Those of `subprocess.Popen`, such as `cwd`.
-
-    Returns
-    -------
-    subprocess.Popen
-        With text pipes for both outputs, unless `options` say otherwise.
+    command : a script, from the repository where its path is not absolute, or ``"-c"``
+        and a program, which can import all that the tests can; then arguments
+    environment : changes to this process's; None removes a variable
+    python : options of Python
+    redirect : redirections in the shell's language, as in ``2>&-``
+    options : those of `subprocess.Popen`, such as `cwd`
     """
     from pytensor import config
 
@@ -66,16 +54,9 @@ def start(*command, environment=(), python=(), redirect="", **options):
 
 
 def run(*command, timeout=300, status=None, **options):
-    """Run Python as a process to its end; other parameters are those of `start`.
+    """Run Python as a process to its end; `status`, if given, must be its exit status.
 
-    Parameters
-    ----------
-    status : int
-        The exit status that it must have; default: any.
-
-    Returns
-    -------
-    subprocess.CompletedProcess
+    Other parameters are those of `start`; returns a `subprocess.CompletedProcess`.
     """
     with start(*command, **options) as process:
         try:

@@ -116,13 +116,7 @@ def checkpoint_tree():
 
 
 def checkpoint_members(tree=None):
-    """The members of a checkpoint, as its format is described: ``{name: bytes}``.
-
-    Parameters
-    ----------
-    tree : optional
-        Default: `checkpoint_tree`.
-    """
+    """The members of a checkpoint, as its format is described: ``{name: bytes}``."""
     arrays = []
 
     def without_arrays(value):

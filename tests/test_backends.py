@@ -6,9 +6,8 @@ import numpy as np
 import pytensor
 import pytensor.tensor as T
 import pytest
-from conftest import needs_compiler
+from conftest import BACKENDS, needs_compiler
 from processes import fake_compiler
-from pytensor.link.jax.linker import JAXLinker
 from pytensor.link.numba.linker import NumbaLinker
 from pytensor.link.vm import VMLinker
 
@@ -82,10 +81,8 @@ def test_jax_missing_says_what_to_install(monkeypatch):
         compilation_mode("jax")
 
 
-@pytest.fixture(params=[pytest.param("c", marks=needs_compiler), "numba", "jax"])
+@pytest.fixture(params=BACKENDS)
 def mode(request):
-    if request.param == "jax":
-        pytest.importorskip("jax", reason="the JAX backend needs the extra `jax`")
     return compilation_mode(request.param)
 
 
@@ -107,25 +104,3 @@ def test_warm_up_puts_back_parameters_and_a_momentum(mode):
     assert train(0) == 3
     np.testing.assert_allclose(momentum.get_value(), [1.45, 1.225])
     np.testing.assert_allclose(w.get_value(), [-0.45, 0.775])
-
-
-@pytest.mark.filterwarnings("ignore:RandomVariable Ops|The RandomType")
-def test_warm_up_puts_back_a_random_generator(mode):
-    index = T.lscalar("index")
-    generator = pytensor.shared(np.random.default_rng(6), name="generator")
-    later, drawn = T.random.uniform(size=2, rng=generator).owner.outputs
-
-    def compiled():
-        updates = [(generator, later)]
-        return pytensor.function([index], drawn + index, updates=updates, mode=mode)
-
-    if isinstance(mode.linker, JAXLinker):
-        with pytest.raises(BackendError, match="hidden copy of a shared random"):
-            compiled()
-        return
-    draw = compiled()
-    if isinstance(mode.linker, OneModuleLinker):
-        assert type(draw.vm).__name__ != "_CThunk"  # random numbers have no C code
-    assert updated_variables(draw) == [generator]
-    warm_up(draw)
-    np.testing.assert_array_equal(draw(0), np.random.default_rng(6).uniform(size=2))

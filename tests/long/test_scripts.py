@@ -1,23 +1,11 @@
 """Both scripts as processes: each backend and precision, and the rest of bad input."""
 
 import re
-from importlib.util import find_spec
 
 import pytest
-from conftest import needs_compiler
+from conftest import BACKENDS
 from processes import CG, SCRIPTS, SGD, TINY, error_line, published, validation_errors
 from test_scripts import assert_published_figures, assert_trains_and_predicts
-
-BACKENDS = [
-    pytest.param("c", marks=needs_compiler),
-    "numba",
-    pytest.param(
-        "jax",
-        marks=pytest.mark.skipif(
-            find_spec("jax") is None, reason="needs the extra `jax`"
-        ),
-    ),
-]
 
 
 @pytest.mark.parametrize("backend", BACKENDS[1:])
