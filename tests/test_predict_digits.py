@@ -16,7 +16,7 @@ from utils.digit_image import DigitImageError
 from utils.training import model_file
 from utils.training.model_file import ModelFileError
 
-pytest.importorskip("PIL", reason="needs the extra `plot`")
+Image = pytest.importorskip("PIL.Image", reason="needs the extra `plot`")
 
 
 def save_model(path, n_in=784, n_out=4):
@@ -35,8 +35,6 @@ def save_model(path, n_in=784, n_out=4):
 @pytest.fixture
 def bars(tmp_path):
     """The model file, and a folder of its pictures: ``vertical.png``, ..."""
-    from PIL import Image
-
     save_model(tmp_path / "best_model.pkl")
     paper = np.full((120, 90, 3), (240, 235, 200), dtype="uint8")
     for name, where in {
@@ -92,8 +90,6 @@ def test_plot_shows_what_the_model_sees(bars):
 
 
 def test_previews_show_both_and_overwrite_neither(bars):
-    from PIL import Image
-
     (bars / "b").mkdir()
     (bars / "vertical.png").rename(bars / "b" / "my.png")
     (bars / "horizontal.png").rename(bars / "my.png")
