@@ -125,6 +125,5 @@ def old(tmp_path):
 @pytest.fixture
 def folder():
     """A temporary folder, in memory where the system has it, for thousands of files."""
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=memory) as folder:
+    with tempfile.TemporaryDirectory(dir=processes.MEMORY) as folder:
         yield Path(folder)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SCRIPTS = SGD, CG = "logistic_sgd.py", "logistic_cg.py"
+# tmpfs, where there is one: a disk would be waited for.
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 # Arguments that a dataset's path completes.
 TINY = "--batch-size", "10", "--n-epochs", "2", "--dataset"
 
