@@ -1,7 +1,7 @@
 """Fuzz a reader of strangers' files, guided by the code that each input reaches.
 
     python tests/fuzz_readers.py npz -max_total_time=60
-    python tests/fuzz_readers.py npz npz-crash-1a2b3c4d    # read a finding again
+    python tests/fuzz_readers.py npz fuzz-npz-crash-1a2b3c4d    # read a finding again
 
 The first argument names a group of `readers.READERS`, the others are libFuzzer's. A
 reader may refuse an input with its own error, or give a result that keeps its promises.
@@ -74,7 +74,7 @@ def fuzz(name, folder, options):
 
     arguments = [
         *(f"-dict={words}", f"-max_len={MAX_INPUT_BYTES}", "-timeout=20"),
-        *("-rss_limit_mb=2048", f"-artifact_prefix={name}-", *options),
+        *("-rss_limit_mb=2048", f"-artifact_prefix=fuzz-{name}-", *options),
     ]
     if all(option.startswith("-") for option in options):
         arguments.append(str(corpus))
