@@ -24,9 +24,14 @@ N, N_IN, N_OUT = 61, 7, 5
 
 
 def mode_of(linker):
-    if linker in ("c", "cvm") and c_compiler.find().error:
+    if linker in ("c", "cvm", "fused") and c_compiler.find().error:
         pytest.skip(f"needs a C++ compiler: {c_compiler.find().error}")
-    return compilation_mode(linker) if linker in ("c", "numba") else Mode(linker)
+    if linker == "fused":  # C's rewrites, run by Python: nothing is compiled
+        return Mode("py", compilation_mode("c").optimizer)
+    if linker == "jax":
+        pytest.importorskip("jax", reason="the JAX backend needs the extra `jax`")
+    backends = "c", "numba", "jax"
+    return compilation_mode(linker) if linker in backends else Mode(linker)
 
 
 def variables(dtype, label_dtype="int32"):

@@ -57,12 +57,6 @@ def test_load_python_2_byte_strings():
     assert (array.dtype, text) == (np.int32, "café")
 
 
-def test_load_stream_of_known_size():
-    raw = pickle.dumps(np.arange(10_000))
-    loaded = array_pickle.load(io.BytesIO(raw), size=10**9)
-    np.testing.assert_array_equal(loaded, np.arange(10_000))
-
-
 class Recorded:
     pass
 

@@ -6,22 +6,12 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 import reference
-from pytensor.compile.mode import Mode
+from fused import mode_of
 
 import logistic_sgd
 from utils import datasets
-from utils.backends import compilation_mode
 from utils.backends.fusion import softmax_regression_errors, softmax_regression_loss
 from utils.backends.fusion.c_op import SoftmaxRegression
-
-
-def mode_of(backend):
-    if backend == "fused":  # C's rewrites, run by Python: nothing is compiled
-        return Mode("py", fused.mode_of("c").optimizer)
-    if backend == "jax":
-        pytest.importorskip("jax", reason="the JAX backend needs the extra `jax`")
-        return compilation_mode("jax")
-    return fused.mode_of(backend)
 
 
 def problem(n, n_in, n_out, dtype):
@@ -84,28 +74,15 @@ def test_training_on_bytes_is_training_on_floats(tiny_arrays):
     check_fused(check_training(*tiny_arrays, "fused", "float32"))
 
 
-def check_divided_before(divisor, backend):
-    """Compare the lesson on bytes over another number than 256 with the formula."""
-    x, W, b, y = problem(40, 12, 3, "float32")
-    pixels = pt.cast(pt.matrix("pixels", dtype="uint8"), "float32")
-    weights = pytensor.shared(W, shape=W.shape), pytensor.shared(b, shape=b.shape)
-    labels = pt.ivector("y")
-    with pytensor.config.change_flags(floatX="float32"):
-        classifier = logistic_sgd.LogisticRegression(pixels / divisor, 12, 3)
-        for param, value in zip(classifier.params, weights, strict=True):
-            param.set_value(value.get_value())
-        cost = classifier.negative_log_likelihood(labels)
-        outputs = [cost, *pt.grad(cost, classifier.params)]
-        function = pytensor.function(
-            [pixels.owner.inputs[0], labels], outputs, mode=mode_of(backend)
-        )
-    expected = reference.cost_and_gradients(W, b, x / np.float64(divisor), y)
+def test_bytes_over_255_are_divided_before():
+    m, pixels = fused.Model("float32"), pt.matrix("pixels", dtype="uint8")
+    x, y = (m.values[0] * 256).astype("uint8"), m.values[1]
+    p = fused.softmax_of(pt.cast(pixels, "float32") / 255, m.W, m.b)
+    outputs = m.with_gradients(m.loss(p))
+    function = pytensor.function([pixels, m.y], outputs, mode=mode_of("fused"))
+    expected = reference.cost_and_gradients(m.W_value, m.b_value, x / 255, y)
     for found, truth in zip(function(x, y), expected, strict=True):
         np.testing.assert_allclose(found, truth, rtol=1e-4, atol=1e-6)
-
-
-def test_bytes_over_255_are_divided_before():
-    check_divided_before(255, "fused")
 
 
 def check_operations(backend, dtype, n, n_in, n_out):
@@ -134,14 +111,6 @@ def check_operations(backend, dtype, n, n_in, n_out):
 )
 def test_the_operations_on_bytes_are_those_of_the_formula(backend, dtype):
     check_operations(backend, dtype, 61, 33, 10)
-
-
-def test_the_gradient_by_bytes_is_zero():
-    x, W, b, y = problem(4, 3, 2, "float64")
-    pixels = pt.matrix("x", dtype="uint8")
-    loss = softmax_regression_loss(pixels, W, b, y)[0]
-    gradient = pt.grad(loss, pixels, disconnected_inputs="ignore")
-    assert not gradient.eval({pixels: x}, mode=mode_of("py")).any()
 
 
 def test_load_data_gives_bytes_that_were_asked_for(tiny_npz, tiny_arrays):

@@ -24,11 +24,6 @@ def private_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("LOGREG_CACHE", str(tmp_path / "cache"))
 
 
-def write_npz(path, save=np.savez, **changed):
-    save(path, **(ARRAYS | changed))
-    return path
-
-
 def as_pairs():
     return tuple(
         (x.reshape(len(x), -1).astype(np.float32), y.astype(np.int64))
@@ -62,12 +57,9 @@ def test_idx_validation_is_ten_thousand_of_more(tmp_path):
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_npz(tmp_path, save):
-    assert_is_the_dataset(load(write_npz(tmp_path / "a.npz", save)))
-
-
-def test_npz_other_members_are_not_read(tmp_path):
-    path = write_npz(tmp_path / "a.npz")
+def test_npz_of_which_other_members_are_not_read(tmp_path, save):
+    path = tmp_path / "a.npz"
+    save(path, **ARRAYS)
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("../../outside.npy", b"not an array")
         archive.writestr("object.npy", pickle.dumps(print))
@@ -90,18 +82,14 @@ def test_pickle_of_several_gzip_members_and_padding(tmp_path):
     assert_is_the_dataset(load(path))
 
 
-def test_idx_missing_files_are_named(tmp_path):
+def test_idx_single_file_asks_for_the_folder_and_missing_ones_are_named(tmp_path):
     write_idx(tmp_path, ARRAYS.values())
+    with pytest.raises(DatasetError, match="Name the folder"):
+        load(tmp_path / IDX_NAMES[0])
     (tmp_path / IDX_NAMES[1]).unlink()
     (tmp_path / IDX_NAMES[2]).unlink()
     with pytest.raises(DatasetError, match=f"{IDX_NAMES[1]}, {IDX_NAMES[2]}"):
         load(tmp_path)
-
-
-def test_idx_single_file_asks_for_the_folder(tmp_path):
-    write_idx(tmp_path, ARRAYS.values())
-    with pytest.raises(DatasetError, match="Name the folder"):
-        load(tmp_path / IDX_NAMES[0])
 
 
 BAD_FILES = {
@@ -129,13 +117,11 @@ def test_bad_file(tmp_path, name):
     assert name in str(caught.value)
 
 
-def test_missing_file(tmp_path):
-    with pytest.raises(DatasetError, match="no such file or folder"):
-        load(tmp_path / "none.pkl.gz")
-
-
-def test_name_that_no_file_can_have():
-    with pytest.raises(DatasetError, match="null"):
-        load("a\0b")
-    with pytest.raises(DatasetError, match="found NoneType"):
-        load(None)
+def test_missing_file_and_names_that_no_file_can_have(tmp_path):
+    for path, message in (
+        (tmp_path / "none.pkl.gz", "no such file or folder"),
+        ("a\0b", "null"),
+        (None, "found NoneType"),
+    ):
+        with pytest.raises(DatasetError, match=message):
+            load(path)

@@ -1,7 +1,6 @@
 import hashlib
 import http.server
 import socket
-import socketserver
 import threading
 import time
 
@@ -83,13 +82,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             pass
 
 
-class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
-    daemon_threads = True
-
-
 @pytest.fixture
 def server():
-    with Server(("127.0.0.1", 0), Handler) as server:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.seen, server.stop = [], threading.Event()
         server.url = f"http://127.0.0.1:{server.server_port}/"
         thread = threading.Thread(

@@ -75,19 +75,6 @@ def test_curves_hold_the_numbers_of_the_run():
     assert "test error 25.00 %" in shown and "test error of each new best" in shown
 
 
-def test_curves_after_a_number_of_steps_mark_the_latest_model():
-    curves = LearningCurves(HISTORY, METADATA | {"step": 50, "epoch": 5})
-    figure = figures.learning_curve(curves)
-    for panel in figure.axes:
-        assert panel.get_xlabel() == "step"
-        assert panel.lines[0].get_xdata().tolist() == [10, 20, 30, 40, 50]
-        assert panel.lines[-1].get_xdata()[0] == 50
-        low, high = panel.get_xlim()
-        assert low < 10 and 50 < high
-    shown = words(figure)
-    assert "Latest model: step 50 (dashed)" in shown and "best" not in shown
-
-
 def test_curves_of_one_validation():
     figure = figures.learning_curve(LearningCurves(HISTORY[:1], METADATA))
     assert "Best model: epoch 1 (dashed)" in words(figure)

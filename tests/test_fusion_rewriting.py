@@ -233,7 +233,9 @@ PLAIN_ERRORS = {
     "number": lambda m: pt.neq(m.classifier.y_pred, m.y).sum(),
     "accuracy": lambda m: pt.eq(m.classifier.y_pred, m.y).mean(),
     "least probable": lambda m: pt.neq(pt.argmin(m.p, axis=1), m.y).mean(),
-    "most probable of all": lambda m: pt.neq(pt.argmax(m.p), m.y).mean(),
+    "example most sure of a class": lambda m: pt.neq(
+        pt.argmax(m.p, axis=0), m.y[:N_OUT]
+    ).mean(),
     "over another length": lambda m: (
         pt.neq(m.classifier.y_pred, m.y).sum() / m.other.shape[0]
     ),

@@ -27,12 +27,6 @@ def test_hyperparameters_learning_rate(value):
         check_hyperparameters(n_epochs=1, batch_size=1, learning_rate=value)
 
 
-def test_hyperparameters_usual_ones_pass():
-    check_hyperparameters(n_epochs=1000, batch_size=600, learning_rate=0.13)
-    check_hyperparameters(n_epochs=1, batch_size=None)
-    check_hyperparameters(1, 1, 0.1, shuffle=0, n_steps=1)
-
-
 def test_minibatch_counts_of_mnist_of_a_small_set_and_of_a_given_size():
     assert minibatch_counts([50_000, 10_000, 10_000]) == (600, 83, 16, 16)
     assert minibatch_counts([1197, 300, 300]) == (20, 59, 15, 15)

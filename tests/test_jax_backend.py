@@ -44,8 +44,8 @@ def rows_of(data, index):
 class Lesson:
     """The tutorial's graph, its functions compiled for JAX with `givens`."""
 
-    def __init__(self, examples, mode=None):
-        mode = mode or jax_backend.jax_mode()
+    def __init__(self, examples):
+        mode = jax_backend.jax_mode()
         index, x, y = pt.lscalar("index"), pt.matrix("x"), pt.ivector("y")
         self.x, self.y = (pytensor.shared(array, borrow=True) for array in examples)
         classifier = logistic_sgd.LogisticRegression(x, N_IN, N_OUT)

@@ -93,12 +93,3 @@ def test_what_does_not_fit_is_named():
         tile_raster_images(X, (3, 3), (1, 1))
     with pytest.raises(ValueError, match="four channels .* a tuple of 3"):
         tile_raster_images((X, X, X), (1, 2), (1, 1))
-
-
-def test_import_of_utils_is_cheap(run):
-    program = (
-        "import sys; from utils import tile_raster_images\n"
-        "print({'pytensor', 'matplotlib', 'PIL', 'scipy'} & set(sys.modules))"
-    )
-    shown = run("-c", program)
-    assert shown.stdout == "set()\n", shown.stderr

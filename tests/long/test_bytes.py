@@ -1,12 +1,7 @@
 """Images held as bytes, on every backend and in both precisions."""
 
 import pytest
-from test_bytes import (
-    check_divided_before,
-    check_fused,
-    check_operations,
-    check_training,
-)
+from test_bytes import check_fused, check_operations, check_training
 
 
 @pytest.mark.parametrize(
@@ -17,11 +12,6 @@ def test_training_on_bytes_is_training_on_floats(tiny_arrays, backend, dtype):
     functions = check_training(*tiny_arrays, backend, dtype)
     if backend != "jax":
         check_fused(functions)
-
-
-@pytest.mark.parametrize("divisor", [255, 128])
-def test_bytes_over_another_number_are_divided_before(divisor):
-    check_divided_before(divisor, "c")
 
 
 @pytest.mark.parametrize("backend", ["c", "numba", "py"])

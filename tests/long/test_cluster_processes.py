@@ -128,19 +128,6 @@ def test_killed_worker_and_number_of_workers_change_no_bit(train, folder):
     assert runs[0] == runs[1] == runs[2]
 
 
-def test_all_workers_killed(train, folder):
-    run = train("--workers", 2, "--quiet")
-    until_training(run)
-    before = time.monotonic()
-    for worker in workers_of(run):
-        worker.kill()
-    _, errors = rest(run)
-    assert time.monotonic() - before < PATIENCE
-    assert run.returncode == 1
-    (line,) = errors
-    assert line.startswith("logistic_cg.py: error: all workers are gone: ")
-
-
 @pytest.mark.parametrize(
     "name, to_all, status, said",
     [

@@ -47,28 +47,6 @@ def test_flipped_bits(folder, way, flips):
     WAYS[way].try_bytes(folder, bytes(raw))
 
 
-@MANY
-@given(
-    way=st.sampled_from(sorted(WAYS)),
-    head=st.integers(0, 64),
-    tail=st.binary(max_size=200),
-)
-def test_random_bytes(folder, way, head, tail):
-    WAYS[way].try_bytes(folder, WAYS[way].seed[:head] + tail)
-
-
-@MANY
-@given(
-    way=st.sampled_from(sorted(WAYS)),
-    cuts=st.lists(st.integers(0, 2000), min_size=3, max_size=3),
-)
-def test_repeated_and_missing_parts(folder, way, cuts):
-    raw = WAYS[way].seed
-    first, second, third = (cut % (len(raw) + 1) for cut in cuts)
-    WAYS[way].try_bytes(folder, raw[:first] + raw[second:third] + raw[first:])
-    WAYS[way].try_bytes(folder, raw[: min(first, second)] + raw[max(first, second) :])
-
-
 PICKLE_WAYS = ["pickle-protocol_0", "pickle-protocol_2", "pickle-protocol_5"]
 PICKLE_WAYS += ["model-whole"]
 

@@ -108,30 +108,6 @@ def shares(page):
 # The pad: drawing, prediction and explanation
 
 
-@pytest.mark.parametrize(
-    "label, strokes",
-    [
-        (1, [[(0.52, 0.15), (0.5, 0.85)]]),
-        (7, [[(0.3, 0.2), (0.7, 0.2), (0.45, 0.85)]]),
-        (
-            0,
-            [
-                [
-                    (0.5 + 0.22 * np.cos(angle), 0.5 + 0.32 * np.sin(angle))
-                    for angle in np.linspace(0, 2 * np.pi, 24)
-                ]
-            ],
-        ),
-    ],
-)
-def test_drawn_strokes_are_read(show, trained, label, strokes):
-    page = show(trained)
-    for stroke in strokes:
-        draw(page, *stroke)
-    assert reading(page).startswith(f"It reads {label} with ")
-    assert np.argmax(shares(page)) == label
-
-
 def test_a_finger_draws_too(show, trained):
     page = show(trained, viewport=PHONE, has_touch=True, is_mobile=True)
     page.locator("#pad").scroll_into_view_if_needed()
