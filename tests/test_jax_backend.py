@@ -106,15 +106,12 @@ def test_shared_variables_stay_on_the_device(lesson):
     np.testing.assert_array_equal(lesson.W.get_value(), before)
 
 
-def test_set_value_moves_to_the_device_and_is_checked(lesson, dtype):
+def test_values_that_are_set_and_copies_are_on_the_device_too(lesson, dtype):
     lesson.b.set_value(np.arange(N_OUT, dtype=dtype))
     assert isinstance(lesson.b.container.storage[0], jax.Array)
     np.testing.assert_array_equal(lesson.b.get_value(), np.arange(N_OUT))
     with pytest.raises(TypeError):
         lesson.b.set_value(np.zeros((2, 2), dtype))
-
-
-def test_deepcopy_is_independent(lesson):
     twin = copy.deepcopy(lesson.W)
     lesson.train(0)
     assert not twin.get_value().any()
