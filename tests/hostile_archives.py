@@ -43,8 +43,6 @@ CODE = b"__import__('os').system('true')"
 IDX = {
     "wrong_magic": (idx_header(6, 1, 2, magic=0x801) + bytes(12), "0x00000803"),
     "floats": (idx_header(6, 1, 2, magic=0xD03) + bytes(48), "0x00000d03"),
-    "short_header": (b"\0\0\10\3\0", "header is cut short"),
-    "too_short": (idx_bytes(X)[:-1], "expected 12 bytes"),
     "too_long": (idx_bytes(X) + b"x", "found more"),
     "claims_10_to_12": (idx_header(10**9, 1000, 1), "1000000000000"),
     "claims_2_to_96": (idx_header(*[2**32 - 1] * 3), "bytes"),
@@ -70,15 +68,10 @@ NPY = {
     "records": (npy_bytes(np.zeros(3, "f4,i4")), NO_NUMBERS),
     "code_in_header": (npy(CODE), "malformed node|__import__"),
     "long_header": (npy(b"{" + b"1" * 60_000), NO_NUMBERS),
-    "many_digits": (
-        npy(b"{'descr': '|u1', 'fortran_order': False, 'shape': (" + b"1" * 4000),
-        NO_NUMBERS,
-    ),
     "nested": (npy(b"(" * 3000), NO_NUMBERS),
     "negative": (npy_header((-1, 2)), NO_NUMBERS),
     "huge_header": (b"\x93NUMPY\2\0" + b"\xff" * 4, NO_NUMBERS),
     "no_array": (b"hello", "magic string|expected a .npy array"),
-    "empty": (b"", "magic string|expected a .npy array"),
     "magic_only": (b"\x93NUMPY\1\0", "header length|cut short"),
     "too_short": (npy_header((6, 2)) + bytes(11), "expected 12 bytes"),
     "too_long": (npy_header((6, 2)) + bytes(13), "more bytes"),
@@ -172,14 +165,12 @@ CHECKPOINT = {
         "compressed or encrypted",
     ),
     "no_content": (zip_bytes({"0.npy": npy_bytes(X)}), "no member content.json"),
-    "parent_folder": (zip_bytes({"../content.json": b"{}"}), "no member content.json"),
     "long_text": (
         checkpoint_bytes({"content.json": b" " * 2**20 + b"{}"}),
         "1048578 bytes in content.json",
     ),
     "other_array": (checkpoint_bytes({"x.npy": b"PK"}), "x.npy: "),
     "no_zip": (b"PK\3\4" + bytes(50), "zip file"),
-    "empty": (b"", "zip file"),
     "pickle": (pickle.dumps(checkpoint_members()), "zip file"),
 }
 
@@ -217,5 +208,4 @@ CHECKPOINT_JSON = {
     "list": (b"[]", "no content"),
     "code": (CODE, "damaged"),
     "not_utf8": (b'{"format": "\xff"}', "damaged"),
-    "empty": (b"", "damaged"),
 }

@@ -96,21 +96,16 @@ def train(n_epochs, checkpoint, **arguments):
     return evaluations["costs"], evaluations["gradients"]
 
 
-def check_costs(cluster, dataset, shards, folder, capsys):
-    """Train here and on a cluster: the same lines, and costs but for rounding."""
-    run = {"mnist_pkl_gz": dataset, "batch_size": 10}
-    here, _ = train(6, folder / "here.ckpt", **run)
+def test_every_cost_equals_that_of_one_process_but_for_rounding(
+    cluster, float64, tiny_npz, tmp_path, capsys
+):
+    run = {"mnist_pkl_gz": tiny_npz, "batch_size": 10}
+    here, _ = train(6, tmp_path / "here.ckpt", **run)
     lines = capsys.readouterr().out
-    there, _ = train(6, folder / "there.ckpt", cluster=cluster, shards=shards, **run)
+    there, _ = train(6, tmp_path / "there.ckpt", cluster=cluster, **run)
     assert capsys.readouterr().out == lines
     assert len(here) > 6
     np.testing.assert_allclose(there, here, rtol=0, atol=1e-9)
-
-
-def test_every_cost_equals_that_of_one_process(
-    cluster, float64, tiny_npz, tmp_path, capsys
-):
-    check_costs(cluster, tiny_npz, None, tmp_path, capsys)
 
 
 def test_sums_are_those_of_numpy_also_when_a_worker_is_killed(

@@ -32,45 +32,28 @@ class Handler(http.server.BaseHTTPRequestHandler):
         _, behaviour, name = self.path.split("/", 2)
         self.server.seen.append(self.path)
         whole = name == "t10k-labels-idx1-ubyte.gz" and not behaviour.startswith("all")
-        fault = None if whole else behaviour.removeprefix("all_")
-        if fault in ("404", "500"):
-            self.send_error(int(fault))
-        else:
-            getattr(self, f"answer_{fault}", self.answer_good)(CONTENTS.get(name, b""))
-
-    def answer_good(self, content, length=None):
-        self.send_response(200)
-        self.send_header("Content-Length", str(length or len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def answer_html(self, content):
-        self.answer_good(b"<html>Sign in to the network</html>")
-
-    def answer_hash(self, content):
-        self.answer_good(content[:-1] + b"?")
-
-    def answer_cut(self, content):
-        self.answer_good(content[: len(content) // 2], length=len(content))
-
-    def answer_endless(self, content):
-        self.send_response(200)
-        self.end_headers()
-        for _ in range(10_000):
-            self.wfile.write(bytes(2**16))
-
-    def answer_silent(self, content):
-        self.server.stop.wait(30)
-
-    def answer_stall(self, content):
-        self.answer_good(content[:100], length=len(content))
-        self.wfile.flush()
-        self.server.stop.wait(30)
-
-    def answer_loop(self, content):
-        self.send_response(302)
+        fault = "good" if whole else behaviour.removeprefix("all_")
+        if fault.isdigit():
+            return self.send_error(int(fault))
+        if fault == "silent":
+            return self.server.stop.wait(30)
+        page = b"<html>Sign in to the network</html>"
+        content = page if fault == "html" else CONTENTS.get(name, b"")
+        self.send_response(302 if fault == "loop" else 200)
         self.send_header("Location", self.path)
+        if fault != "endless":
+            self.send_header("Content-Length", str(len(content)))
         self.end_headers()
+        part = {
+            "hash": content[:-1] + b"?",
+            "cut": content[: len(content) // 2],
+            "stall": content[:100],
+            "endless": bytes(2**16),
+        }.get(fault, content)
+        for _ in range(10_000 if fault == "endless" else 1):
+            self.wfile.write(part)
+        if fault == "stall":
+            self.server.stop.wait(30)
 
     def log_message(self, *_):
         pass
