@@ -52,23 +52,25 @@ def tiny_arrays():
 
 
 @pytest.fixture
-def tiny_npz(tmp_path, tiny_arrays):
-    """The tiny dataset as Keras ships its own: 120 images to train on, 30 to test.
+def tiny_set(tiny_arrays):
+    """The tiny dataset as Keras names its own: 120 images to train on, 30 to test.
 
     The last sixth of the 120 is validation: splits of 100, 20 and 30.
     """
     x, y = tiny_arrays
-    path = tmp_path / "tiny.npz"
-    images = x.reshape(-1, 3, 4)
-    np.savez(
-        path, x_train=images[:120], y_train=y[:120], x_test=images[120:], y_test=y[120:]
-    )
-    return path
+    x = x.reshape(-1, 3, 4)
+    return dict(x_train=x[:120], y_train=y[:120], x_test=x[120:], y_test=y[120:])
+
+
+@pytest.fixture
+def tiny_npz(tmp_path, tiny_set):
+    np.savez(tmp_path / "tiny.npz", **tiny_set)
+    return tmp_path / "tiny.npz"
 
 
 @pytest.fixture
 def tiny_splits(tiny_arrays):
-    """What `tiny_npz` holds, cut and scaled here: three pairs of float64 and int."""
+    """What `tiny_set` holds, cut and scaled here: three pairs of float64 and int."""
     x, y = tiny_arrays
     cuts = slice(0, 100), slice(100, 120), slice(120, 150)
     return [(x[cut] / 256.0, y[cut].astype(int)) for cut in cuts]

@@ -120,15 +120,13 @@ def test_load_data_gives_bytes_that_were_asked_for(tiny_npz, tiny_arrays):
     assert train_x.dtype == pytensor.config.floatX
 
 
-def test_floats_that_are_whole_256ths_become_bytes(tmp_path, tiny_arrays):
-    x, y = tiny_arrays
+def test_floats_that_are_whole_256ths_become_bytes(tmp_path, tiny_set, tiny_arrays):
     path = tmp_path / "floats.npz"
-    split = {"y_train": y[:120], "y_test": y[120:]}
-    np.savez(path, x_train=x[:120] / 256, x_test=x[120:] / 256, **split)
+    floats = {name: tiny_set[name] / 256 for name in ("x_train", "x_test")}
+    np.savez(path, **(tiny_set | floats))
     loaded = datasets.load(path, dtype="uint8")
-    np.testing.assert_array_equal(np.vstack([x for x, _ in loaded]), x)
+    np.testing.assert_array_equal(np.vstack([x for x, _ in loaded]), tiny_arrays[0])
     # One pixel that is not keeps all of them as they are.
-    test_x = x[120:] / 256
-    test_x[-1, -1] = 0.3
-    np.savez(path, x_train=x[:120] / 256, x_test=test_x, **split)
+    floats["x_test"][-1, -1, -1] = 0.3
+    np.savez(path, **(tiny_set | floats))
     assert all(x.dtype == "float64" for x, _ in datasets.load(path, dtype="uint8"))

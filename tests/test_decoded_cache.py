@@ -7,6 +7,7 @@ import pickle
 
 import numpy as np
 import pytest
+from small_files import assert_splits
 
 from utils.datasets import decoded_cache, formats, load
 
@@ -39,14 +40,6 @@ def source(tmp_path):
     return write(tmp_path / "source.pkl.gz", splits), splits
 
 
-def check(loaded, splits):
-    for (x, y), (expected_x, expected_y) in zip(loaded, splits, strict=True):
-        np.testing.assert_array_equal(x, expected_x)
-        np.testing.assert_array_equal(y, expected_y)
-        assert (x.dtype, y.dtype) == (np.float32, np.int32)
-        assert x.flags.writeable and x.flags.aligned
-
-
 def check_served(monkeypatch, path, splits):
     """Load a source that cannot be decoded, as its entry is enough."""
 
@@ -55,7 +48,7 @@ def check_served(monkeypatch, path, splits):
 
     with monkeypatch.context() as patch:
         patch.setattr(formats, "_decode", never)
-        check(load(path), splits)
+        assert_splits(load(path), splits)
 
 
 def test_the_second_load_is_served(tmp_path, cache, monkeypatch):
@@ -63,8 +56,9 @@ def test_the_second_load_is_served(tmp_path, cache, monkeypatch):
     monkeypatch.setenv("LOGREG_CACHE", str(tmp_path / "cache"))
     splits = make_splits(width=20_000)
     path = write(tmp_path / "large.pkl.gz", splits)
-    check(load(path), splits)
+    assert_splits(load(path), splits)
     check_served(monkeypatch, path, splits)
+    assert all(x.flags.writeable for x, _ in load(path))
     # NumPy reads it too, and whole 256ths are kept as bytes.
     [entry] = cache.iterdir()
     with np.load(entry) as arrays:
@@ -79,11 +73,9 @@ def test_other_floats_are_kept_as_they_are(tmp_path, monkeypatch):
     check_served(monkeypatch, path, splits)
 
 
-def test_a_compressed_npz_is_kept(tmp_path, cache, tiny_arrays):
-    x, y = tiny_arrays
-    arrays = {"x_train": x[:120], "y_train": y[:120], "x_test": x, "y_test": y}
+def test_a_compressed_npz_is_kept(tmp_path, cache, tiny_set):
     for save, entries in ((np.savez, 0), (np.savez_compressed, 1)):
-        save(tmp_path / "source.npz", **arrays)
+        save(tmp_path / "source.npz", **tiny_set)
         load(tmp_path / "source.npz")
         assert len(list(cache.glob("*"))) == entries
 
@@ -93,7 +85,7 @@ def test_a_changed_source_is_decoded(source):
     load(path)
     splits = make_splits(seed=1)
     write(path, splits)
-    check(load(path), splits)
+    assert_splits(load(path), splits)
 
 
 def test_small_and_plain_sources_are_not_kept(tmp_path, source, cache, monkeypatch):
@@ -135,15 +127,15 @@ def test_a_damaged_entry_is_replaced(source, cache, monkeypatch, name):
     assert raw != entry.read_bytes()
     entry.write_bytes(raw)
     assert decoded_cache.load(entry) is None
-    check(load(path), splits)
+    assert_splits(load(path), splits)
     check_served(monkeypatch, path, splits)
 
 
 def test_a_cache_that_cannot_be_made_is_done_without(source, cache):
     path, splits = source
     cache.parent.write_bytes(b"")
-    check(load(path), splits)
-    check(load(path), splits)
+    assert_splits(load(path), splits)
+    assert_splits(load(path), splits)
 
 
 def test_the_entries_used_last_are_kept(tmp_path, cache):

@@ -4,6 +4,7 @@ import gzip
 import pickle
 
 import numpy as np
+from small_files import assert_splits
 from test_decoded_cache import make_splits
 
 from utils.datasets import decoded_cache, load
@@ -36,8 +37,5 @@ def test_real_mnist_is_the_tutorials(mnist_folder, tmp_path, monkeypatch):
     for path in (mnist_folder / "mnist.pkl.gz",) * 2 + (mnist_folder,):
         splits = load(path)
         assert [x.shape for x, _ in splits] == [(50000, 784)] + [(10000, 784)] * 2
-        for (x, y), (want_x, want_y) in zip(splits, want, strict=True):
-            np.testing.assert_array_equal(x, want_x)
-            np.testing.assert_array_equal(y, want_y)
-            assert (x.dtype, y.dtype) == (np.float32, np.int32)
+        assert_splits(splits, want)
         assert splits[0][0].max() == 0.99609375
