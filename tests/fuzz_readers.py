@@ -23,27 +23,17 @@ sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "tests")]
 from processes import MEMORY  # noqa: E402
 
 MAX_INPUT_BYTES = 4096
-WORDS = (
-    "numpy.core.multiarray",
-    "numpy._core.numeric",
-    "_reconstruct",
-    "_frombuffer",
-    "scalar",
-    "ndarray",
-    "dtype",
-    "_codecs",
-    "encode",
-    "latin1",
-    "logistic_sgd",
-    "LogisticRegression",
+NAMES = """
+    numpy.core.multiarray numpy._core.numeric _reconstruct _frombuffer scalar ndarray
+    dtype _codecs encode latin1 logistic_sgd LogisticRegression train.npy content.json
+    best_model
+""".split()
+WORDS = NAMES + [
     "'fortran_order': True",
     "'shape': (0, 6)",
     "'descr': '>f8'",
-    "train.npy",
-    "content.json",
-    "best_model",
     '{"array": 0}',
-)
+]
 
 
 def main(name, *options):

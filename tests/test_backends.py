@@ -33,9 +33,11 @@ def test_auto_is_c_where_a_compiler_works():
     assert isinstance(compilation_mode("auto").linker, OneModuleLinker)
 
 
-def test_auto_is_numba_without_a_compiler():
+def test_without_a_compiler_auto_is_numba_and_c_says_what_to_install():
     with pytensor.config.change_flags(cxx=""):
         assert isinstance(compilation_mode("auto").linker, NumbaLinker)
+        with pytest.raises(BackendError, match="apt install g\\+\\+"):
+            compilation_mode("c")
 
 
 def test_auto_is_numba_where_the_compiler_fails(tmp_path):
@@ -58,18 +60,9 @@ def test_auto_yields_to_the_mode_of_the_flags():
         assert isinstance(compilation_mode("auto").linker, NumbaLinker)
 
 
-def test_c_without_a_compiler_says_what_to_install():
-    with pytensor.config.change_flags(cxx=""):
-        with pytest.raises(BackendError, match="apt install g\\+\\+"):
-            compilation_mode("c")
-
-
-def test_unknown_backend_names_those_there_are():
+def test_unknown_backend_and_pytorch_are_refused_with_the_reason():
     with pytest.raises(BackendError, match="'cuda' is not known.*auto, c, numba, jax"):
         compilation_mode("cuda")
-
-
-def test_pytorch_is_refused_with_the_reason():
     with pytest.raises(BackendError, match="no Argmax.*host.*auto, c, numba, jax"):
         compilation_mode("pytorch")
 

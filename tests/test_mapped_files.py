@@ -64,18 +64,17 @@ def test_other_npy_arrays_are_read(npy_folder, tiny_set, tiny_splits, change):
         np.testing.assert_array_equal(x / 256, expected)
 
 
-@pytest.mark.parametrize("folder", ["npy_folder", "idx_folder"])
-def test_a_mapped_file_of_another_length_is_an_error(folder, request):
-    folder = request.getfixturevalue(folder)
-    [path] = [*folder.glob("x_test*"), *folder.glob("t10k-images*")]
+def test_a_mapped_file_of_another_length_is_an_error(npy_folder):
+    """IDX files are cut at every byte in the tests of damaged files."""
+    path = npy_folder / "x_test.npy"
     whole = path.read_bytes()
     for length in (0, 1, 15, 16, 127, len(whole) - 1):
         path.write_bytes(whole[:length])
-        with pytest.raises(DatasetError, match=str(folder)):
-            datasets.load(folder, dtype="uint8")
+        with pytest.raises(DatasetError, match=str(npy_folder)):
+            datasets.load(npy_folder, dtype="uint8")
     path.write_bytes(whole + b"\0")
     with pytest.raises(DatasetError, match="more"):
-        datasets.load(folder, dtype="uint8")
+        datasets.load(npy_folder, dtype="uint8")
 
 
 def test_a_header_that_claims_petabytes_takes_no_memory(npy_folder):

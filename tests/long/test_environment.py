@@ -22,13 +22,6 @@ __all__ = ["read_only", "temporary"]
 
 
 @needs_posix
-def test_home_that_is_not_set(run, tmp_path, tiny_npz):
-    environment = {"HOME": None, "XDG_CACHE_HOME": None}
-    finished = run(SGD, *TINY, tiny_npz, environment=environment)
-    assert_worked(finished, tmp_path)
-
-
-@needs_posix
 def test_home_that_is_read_only(run, tmp_path, tiny_npz, read_only, temporary):
     finished = run(
         *[SGD, *TINY, tiny_npz],
