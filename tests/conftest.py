@@ -13,7 +13,7 @@ import pytensor
 import pytest
 from processes import REPOSITORY
 
-from utils.backends import c_compiler
+from utils.backends import c_compiler, compilation_mode
 
 __all__ = ["BACKENDS", "REPOSITORY", "needs_compiler", "needs_jax", "needs_posix"]
 
@@ -122,6 +122,28 @@ def old(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"old")
     return path
+
+
+@pytest.fixture
+def read_only(tmp_path):
+    folder = tmp_path / "read only"
+    folder.mkdir()
+    folder.chmod(0o555)
+    yield folder
+    folder.chmod(0o755)
+
+
+@pytest.fixture
+def temporary(tmp_path):
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(params=BACKENDS)
+def mode(request):
+    """The mode of each backend."""
+    return compilation_mode(request.param)
 
 
 @pytest.fixture

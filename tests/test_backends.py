@@ -6,7 +6,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as T
 import pytest
-from conftest import BACKENDS, needs_compiler
+from conftest import needs_compiler
 from processes import fake_compiler
 from pytensor.link.numba.linker import NumbaLinker
 from pytensor.link.vm import VMLinker
@@ -72,11 +72,6 @@ def test_jax_missing_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "jax", None)
     with pytest.raises(BackendError, match=r"pip install -e '\.\[jax\]'"):
         compilation_mode("jax")
-
-
-@pytest.fixture(params=BACKENDS)
-def mode(request):
-    return compilation_mode(request.param)
 
 
 def test_warm_up_puts_back_parameters_and_a_momentum(mode):

@@ -28,28 +28,12 @@ def without_write_permission():
         ctypes.CDLL(None).prctl(drop_from_bounding_set, dac_override)
 
 
-@pytest.fixture
-def read_only(tmp_path):
-    folder = tmp_path / "read only"
-    folder.mkdir()
-    folder.chmod(0o555)
-    yield folder
-    folder.chmod(0o755)
-
-
 def assert_notice(finished, temporary, place):
     """One line, and nothing left in the folder that was used instead of `place`."""
     notice = finished.stderr.splitlines()[0]
     assert notice.startswith(f"PyTensor's compile cache {place}")
     assert "PYTENSOR_FLAGS=base_compiledir=FOLDER" in notice
     assert list(temporary.iterdir()) == []
-
-
-@pytest.fixture
-def temporary(tmp_path):
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    return folder
 
 
 @needs_posix

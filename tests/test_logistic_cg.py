@@ -4,27 +4,13 @@ import pickle
 
 import numpy as np
 import pytensor
-import pytensor.tensor as T
 import pytest
 import reference
 from scipy.optimize import minimize
 
 import logistic_sgd
-from logistic_cg import LogisticRegression, cg_optimization_mnist
-from utils.backends import compilation_mode
+from logistic_cg import cg_optimization_mnist
 from utils.training import Monitor
-
-
-def test_classifier_views_theta():
-    with pytensor.config.change_flags(floatX="float64"):
-        classifier = LogisticRegression(T.dmatrix("x"), n_in=5, n_out=3)
-    assert classifier.params == [classifier.theta]
-    np.testing.assert_array_equal(classifier.theta.get_value(), np.zeros(18))
-    classifier.theta.set_value(np.arange(18.0))
-    views = [classifier.W, classifier.b]
-    W, b = pytensor.function([], views, mode=compilation_mode())()
-    np.testing.assert_array_equal(W, np.arange(15).reshape(5, 3))
-    np.testing.assert_array_equal(b, [15, 16, 17])
 
 
 def numpy_conjugate_gradient(splits, n_iterations, batch_size):

@@ -107,12 +107,6 @@ def test_significant_improvement_doubles_patience(
     assert len(done) == n_minibatches
 
 
-def test_epochs_end_a_run_before_patience(train_on):
-    result, done = train_on([0.1], n_epochs=3)
-    assert result.n_epochs == 3
-    assert done == [*range(83)] * 3
-
-
 @pytest.mark.parametrize("n_steps", [1, 2, 3, 83, 84, 5100])
 def test_fixed_steps_end_and_validate_after_the_last(n_steps, train_on, capsys):
     """5,100 steps are more than patience 5,000 would allow."""

@@ -14,7 +14,6 @@ import logistic_sgd
 from logistic_sgd import LogisticRegression, sgd_optimization_mnist
 from utils.errors import HyperparameterError
 from utils.training import model_file
-from utils.training.example_order import ExampleOrder
 
 
 @pytest.fixture
@@ -77,15 +76,6 @@ def check_steps(backend, floatX, tolerance, train, tiny_splits, capsys):
 
 def test_training_takes_the_steps_of_numpy(train, tiny_splits, capsys):
     check_steps("auto", "float32", 1e-5, train, tiny_splits, capsys)
-
-
-def test_order_of_an_epoch_is_the_permutation_drawn_for_it():
-    rng = np.random.default_rng(3)
-    drawn = [rng.permutation(50) for _ in range(4)]
-    order = ExampleOrder(3, 50)
-    for epoch in (1, 2, 2, 4):
-        order.set_epoch(epoch)
-        np.testing.assert_array_equal(order.order.get_value(), drawn[epoch - 1])
 
 
 def test_without_n_steps_patience_and_the_best_model_decide(train, tmp_path, capsys):

@@ -7,11 +7,8 @@ import pytest
 from fused import mode_of
 from pytensor.compile.mode import Mode
 from pytensor.link.jax.linker import JAXLinker
-from test_backends import mode
 
 from utils.backends import BackendError, OneModuleLinker, updated_variables, warm_up
-
-__all__ = ["mode"]
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,8 @@ from test_environment import (
     assert_c_is_refused,
     assert_notice,
     assert_worked,
-    read_only,
-    temporary,
     without_write_permission,
 )
-
-__all__ = ["read_only", "temporary"]
 
 # PyTensor's compile cache and the home it is in
 
