@@ -54,7 +54,7 @@ def fuzz(name, folder, options):
     ways = list(READERS[name].values())
     corpus, words = folder / "corpus", folder / "words"
     corpus.mkdir()
-    for seed in seeds(name, ways):
+    for seed in seeds(ways):
         (corpus / hashlib.sha256(seed).hexdigest()).write_bytes(seed)
     words.write_text("".join(f"{json.dumps(word)}\n" for word in WORDS))
 
@@ -72,25 +72,17 @@ def fuzz(name, folder, options):
     atheris.Fuzz()
 
 
-def seeds(name, ways):
+def seeds(ways):
     """Sound and hostile files: each way's own, behind its number."""
-    import hostile_archives
-    from hostile_pickles import HOSTILE
+    from hostile_cases import TABLES
 
-    hostile = {
-        "idx": hostile_archives.IDX,
-        "gzip": hostile_archives.GZIP | HOSTILE,
-        "npz": hostile_archives.NPZ | hostile_archives.NPY,
-        "checkpoint": hostile_archives.CHECKPOINT
-        | hostile_archives.CHECKPOINT_JSON
-        | hostile_archives.NPY,
-    }.get(name, HOSTILE)
     for index, way in enumerate(ways):
         yield bytes([index]) + way.seed
-        for case, (raw, _) in hostile.items():
-            # What is a tree of 2**18 values when cut off takes a tenth of a second.
-            if len(raw) < MAX_INPUT_BYTES and "laughs" not in case:
-                yield bytes([index]) + raw
+        for _, table in TABLES:
+            for case, (raw, _) in table.items():
+                # A tree of 2**18 values, when cut off, takes a tenth of a second.
+                if len(raw) < MAX_INPUT_BYTES and "laughs" not in case:
+                    yield bytes([index]) + raw
 
 
 if __name__ == "__main__":

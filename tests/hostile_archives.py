@@ -94,13 +94,6 @@ def in_directory(raw, offset, layout, *values):
 LONG_NAME = with_fields(npz_bytes({"other.npy": bytes(2**16)}), 26, "<H", 2**16 - 1)
 
 
-def outside(prefix):
-    """An .npz whose members would be written outside of the folder, if they were."""
-    return zip_bytes(
-        {f"{prefix}{name}.npy": npy_bytes(array) for name, array in ARRAYS.items()}
-    )
-
-
 NPZ = {
     "false_size": (
         in_directory(npz_bytes(), 24, "<I", 2**32 - 2),
@@ -114,8 +107,10 @@ NPZ = {
         ),
         "expected 536870912 bytes",
     ),
-    "parent_folder": (outside("../"), "found no x_train, y_train, x_test, y_test"),
-    "absolute_path": (outside("/tmp/"), "found no x_train"),
+    "parent_folder": (
+        zip_bytes({f"../{name}.npy": npy_bytes(ARRAYS[name]) for name in ARRAYS}),
+        "found no x_train, y_train, x_test, y_test",
+    ),
     "array_missing": (
         zip_bytes({"x_train.npy": npy_bytes(X)}),
         "found no y_train, x_test, y_test",
@@ -186,7 +181,6 @@ _CHANGES = {
     "digits": ("5000.0", "9" * 9999, "4300"),
     "large_number": ("5000.0", f"{10**400}", "'patience' is no number of a run"),
     "negative_number": ("5000.0", "-2", "'patience' is no number of a run"),
-    "number_of_text": ("5000.0", '"5000"', "'patience' is no number of a run"),
     "truth_for_a_number": ("5000.0", "true", "'patience' is no number of a run"),
     "nul_in_a_name": ("best_model.pkl", "a\\u0000b", "argument 'model'"),
     "no_file_name": ("best_model.pkl", "\\ud800", "argument 'model'"),

@@ -67,23 +67,6 @@ def test_cluster_of_nothing_or_of_both(arguments):
         Cluster(**arguments)
 
 
-def ready(cluster, dataset, shards, notify=lambda line: None):
-    """The tiny dataset's ten minibatches of ten on the workers."""
-    return cluster.objective(
-        load_data,
-        logistic_cg.compile_functions,
-        dataset=dataset,
-        splits=load_data(dataset, dtype="uint8"),
-        n_in=12,
-        n_out=3,
-        batch_size=10,
-        n_batches=(10, 2, 3),
-        shards=shards,
-        backend="auto",
-        notify=notify,
-    )
-
-
 def train(n_epochs, checkpoint, **arguments):
     """Costs and gradients of all evaluations, from a run's checkpoint."""
     logistic_cg.cg_optimization_mnist(
@@ -112,7 +95,19 @@ def test_sums_are_those_of_numpy_also_when_a_worker_is_killed(
     cluster, float64, tiny_npz, tiny_splits
 ):
     lines = []
-    objective = ready(cluster, tiny_npz, shards=3, notify=lines.append)
+    objective = cluster.objective(
+        load_data,
+        logistic_cg.compile_functions,
+        dataset=tiny_npz,
+        splits=load_data(tiny_npz, dtype="uint8"),
+        n_in=12,
+        n_out=3,
+        batch_size=10,
+        n_batches=(10, 2, 3),
+        shards=3,
+        backend="auto",
+        notify=lines.append,
+    )
     theta = np.random.default_rng(3).normal(size=39)
     W, b = theta[:36].reshape(12, 3), theta[36:]
     objective.set_theta(theta)

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from utils.digit_image import DigitImageError, find_ink, fit, read
-from utils.digit_image.fitting import area_average
 
 pytest.importorskip("PIL", reason="needs the extra `plot`")
 
@@ -34,14 +33,6 @@ def test_images(mnist_folder):
     """MNIST's test images as bytes, ``(10000, 28, 28)``."""
     data = gzip.decompress((mnist_folder / "t10k-images-idx3-ubyte.gz").read_bytes())
     return np.frombuffer(data, dtype="uint8", offset=16).reshape(-1, 28, 28)
-
-
-@pytest.mark.parametrize("size, new", [((6, 4), (3, 2)), ((3, 5), (7, 4))])
-def test_area_average_is_the_mean_over_the_area_covered(size, new):
-    values = np.random.default_rng(1).random(size)
-    fine = np.kron(values, np.ones(new))  # both grids' edges lie on this one
-    expected = fine.reshape(new[0], size[0], new[1], size[1]).mean(axis=(1, 3))
-    np.testing.assert_allclose(area_average(values, *new), expected, rtol=1e-12)
 
 
 ink_images = arrays(

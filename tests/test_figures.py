@@ -140,12 +140,6 @@ def test_confusion_says_why_training_printed_another_error():
     assert "30.000000 %, of the same 10 examples" in shown
 
 
-def test_confusion_of_a_class_without_examples():
-    figure = figures.confusion(example(answers=[(0, 0), (0, 0)]))
-    assert [text.get_text() for text in figure.axes[0].texts] == ["2\n100.0 %"]
-    assert "0 of all 2 test examples are wrong: 0.00 %" in words(figure)
-
-
 @pytest.mark.parametrize("n_out, cell", [(30, r"\d+"), (50, None)])
 def test_confusion_of_many_classes(n_out, cell):
     texts = figures.confusion(example(n_out=n_out, n=500)).axes[0].texts

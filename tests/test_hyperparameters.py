@@ -31,8 +31,3 @@ def test_minibatch_counts_of_mnist_of_a_small_set_and_of_a_given_size():
     assert minibatch_counts([50_000, 10_000, 10_000]) == (600, 83, 16, 16)
     assert minibatch_counts([1197, 300, 300]) == (20, 59, 15, 15)
     assert minibatch_counts([1197, 300, 300], 300) == (300, 3, 1, 1)
-
-
-def test_minibatch_counts_too_large_names_both_sizes():
-    with pytest.raises(ValueError, match="301 .*validation split, which holds 300"):
-        minibatch_counts([1197, 300, 300], 301)

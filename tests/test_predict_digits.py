@@ -10,7 +10,7 @@ from processes import SGD
 from scipy.special import softmax
 
 import logistic_sgd
-from logistic_sgd import LogisticRegression, predict, predict_digits
+from logistic_sgd import LogisticRegression, predict_digits
 from utils import digit_image
 from utils.digit_image import DigitImageError
 from utils.training import model_file
@@ -75,11 +75,6 @@ def test_probabilities_are_softmax_of_the_pixels(bars, capsys):
     words = capsys.readouterr().out
     printed = [float(p) for p in re.findall(r"([\d.]+) %", words)]
     np.testing.assert_allclose(printed, 100 * np.sort(found[0])[:0:-1], atol=0.05)
-
-
-def test_predict_takes_what_read_gives(bars):
-    images = digit_image.read(bars / "horizontal.png")[None]
-    assert predict(bars / "best_model.pkl", images=images) == [2]
 
 
 def test_plot_shows_what_the_model_sees(bars):

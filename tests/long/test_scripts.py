@@ -4,21 +4,13 @@ import re
 
 import pytest
 from conftest import BACKENDS
-from processes import CG, SCRIPTS, SGD, TINY, error_line, published, validation_errors
+from processes import CG, SGD, TINY, error_line, published, validation_errors
 from test_scripts import assert_published_figures, assert_trains_and_predicts
 
 
 @pytest.mark.parametrize("backend", BACKENDS[1:])
 def test_sgd_trains_and_predicts_digits(run, tmp_path, backend):
     assert_trains_and_predicts(run, tmp_path, "--backend", backend)
-
-
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_two_runs_save_the_same_parameters(run, tmp_path, script):
-    for name in ("first.pkl", "second.pkl"):
-        run(script, "--dataset", "digits", "--n-epochs", 2, "--model", name, status=0)
-    first, second = tmp_path / "first.pkl", tmp_path / "second.pkl"
-    assert first.read_bytes() == second.read_bytes()
 
 
 @pytest.mark.parametrize(
