@@ -216,6 +216,14 @@ def test_near_miss_of_the_loss_stays_plain(case):
     assert_graph(m, PLAIN_LOSSES[case](m), [])
 
 
+@pytest.mark.parametrize("start, step", [(1, 1), (-1, 1), (0, 2), (0, -1)])
+def test_rows_that_are_not_those_of_the_labels_stay_plain(start, step):
+    m = Model()
+    cost = m.loss(m.p, rows=pt.arange(start, m.y.shape[0], step))
+    assert_graph(m, m.with_gradients(cost), [])
+    assert_graph(m, grad(cost, m.params), [])
+
+
 def test_loss_and_errors_in_one_function_stay_plain():
     """They share the softmax, which is then computed once for both."""
     m = Model()
