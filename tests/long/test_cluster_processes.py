@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from subprocess import DEVNULL
 
 import numpy as np
 import pytest
@@ -46,7 +47,10 @@ def begin(start, folder):
 
     def call(*command, cwd=folder, **environment):
         variables = {"OMP_NUM_THREADS": 1, "PYTHONPATH": REPOSITORY} | environment
-        run = start(*command, cwd=cwd, environment=variables, start_new_session=True)
+        options = {"cwd": cwd, "environment": variables, "start_new_session": True}
+        if command[0] == DASK:  # it writes a log, which nobody reads
+            options |= {"stdout": DEVNULL, "stderr": DEVNULL}
+        run = start(*command, **options)
         started.append(run)
         return run
 
