@@ -21,7 +21,9 @@ kills:  ## kill 100 runs of each script with SIGKILL, and compare the resumed wi
 	$(PYTHON) tests/kill_and_resume.py 100 --dataset mnist.pkl.gz
 
 fuzz:  ## feed each reader of files FUZZ_SECONDS (60) of damaged ones (pip install '.[fuzz]')
-	$(PYTHON) tests/fuzz_readers.py --seconds $(FUZZ_SECONDS)
+	for reader in idx gzip pickle npz model checkpoint; do \
+		$(PYTHON) tests/fuzz_readers.py $$reader -max_total_time=$(FUZZ_SECONDS) || exit; \
+	done
 
 check:  ## style, format, imports between the rooms, and that every file compiles
 	$(PYTHON) -m ruff check .

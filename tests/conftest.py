@@ -4,6 +4,7 @@ import functools
 import os
 import signal
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 # Tests run beside each other, and OpenBLAS' threads would spin for each other's turn.
@@ -15,15 +16,21 @@ import pytensor
 import pytest
 from processes import REPOSITORY
 
-from utils.backends import c_compiler
+from utils.backends import c_compiler, compilation_mode
 
-__all__ = ["REPOSITORY", "needs_compiler", "needs_posix"]
+__all__ = ["BACKENDS", "REPOSITORY", "needs_compiler", "needs_jax", "needs_posix"]
 
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX system")
 needs_compiler = pytest.mark.skipif(
     bool(c_compiler.find().error),
     reason=f"needs a C++ compiler: {c_compiler.find().error}",
 )
+needs_jax = pytest.mark.skipif(find_spec("jax") is None, reason="needs the extra `jax`")
+BACKENDS = [
+    pytest.param("c", marks=needs_compiler),
+    "numba",
+    pytest.param("jax", marks=needs_jax),
+]
 
 # A shell has what it runs in the background ignore Ctrl-C, and processes inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -48,23 +55,25 @@ def tiny_arrays():
 
 
 @pytest.fixture
-def tiny_npz(tmp_path, tiny_arrays):
-    """The tiny dataset as Keras ships its own: 120 images to train on, 30 to test.
+def tiny_set(tiny_arrays):
+    """The tiny dataset as Keras names its own: 120 images to train on, 30 to test.
 
     The last sixth of the 120 is validation: splits of 100, 20 and 30.
     """
     x, y = tiny_arrays
-    path = tmp_path / "tiny.npz"
-    images = x.reshape(-1, 3, 4)
-    np.savez(
-        path, x_train=images[:120], y_train=y[:120], x_test=images[120:], y_test=y[120:]
-    )
-    return path
+    x = x.reshape(-1, 3, 4)
+    return dict(x_train=x[:120], y_train=y[:120], x_test=x[120:], y_test=y[120:])
+
+
+@pytest.fixture
+def tiny_npz(tmp_path, tiny_set):
+    np.savez(tmp_path / "tiny.npz", **tiny_set)
+    return tmp_path / "tiny.npz"
 
 
 @pytest.fixture
 def tiny_splits(tiny_arrays):
-    """What `tiny_npz` holds, cut and scaled here: three pairs of float64 and int."""
+    """What `tiny_set` holds, cut and scaled here: three pairs of float64 and int."""
     x, y = tiny_arrays
     cuts = slice(0, 100), slice(100, 120), slice(120, 150)
     return [(x[cut] / 256.0, y[cut].astype(int)) for cut in cuts]
@@ -119,8 +128,29 @@ def old(tmp_path):
 
 
 @pytest.fixture
+def read_only(tmp_path):
+    folder = tmp_path / "read only"
+    folder.mkdir()
+    folder.chmod(0o555)
+    yield folder
+    folder.chmod(0o755)
+
+
+@pytest.fixture
+def temporary(tmp_path):
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(params=BACKENDS)
+def mode(request):
+    """The mode of each backend."""
+    return compilation_mode(request.param)
+
+
+@pytest.fixture
 def folder():
     """A temporary folder, in memory where the system has it, for thousands of files."""
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=memory) as folder:
+    with tempfile.TemporaryDirectory(dir=processes.MEMORY) as folder:
         yield Path(folder)

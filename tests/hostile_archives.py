@@ -43,8 +43,6 @@ CODE = b"__import__('os').system('true')"
 IDX = {
     "wrong_magic": (idx_header(6, 1, 2, magic=0x801) + bytes(12), "0x00000803"),
     "floats": (idx_header(6, 1, 2, magic=0xD03) + bytes(48), "0x00000d03"),
-    "short_header": (b"\0\0\10\3\0", "header is cut short"),
-    "too_short": (idx_bytes(X)[:-1], "expected 12 bytes"),
     "too_long": (idx_bytes(X) + b"x", "found more"),
     "claims_10_to_12": (idx_header(10**9, 1000, 1), "1000000000000"),
     "claims_2_to_96": (idx_header(*[2**32 - 1] * 3), "bytes"),
@@ -70,15 +68,10 @@ NPY = {
     "records": (npy_bytes(np.zeros(3, "f4,i4")), NO_NUMBERS),
     "code_in_header": (npy(CODE), "malformed node|__import__"),
     "long_header": (npy(b"{" + b"1" * 60_000), NO_NUMBERS),
-    "many_digits": (
-        npy(b"{'descr': '|u1', 'fortran_order': False, 'shape': (" + b"1" * 4000),
-        NO_NUMBERS,
-    ),
     "nested": (npy(b"(" * 3000), NO_NUMBERS),
     "negative": (npy_header((-1, 2)), NO_NUMBERS),
     "huge_header": (b"\x93NUMPY\2\0" + b"\xff" * 4, NO_NUMBERS),
     "no_array": (b"hello", "magic string|expected a .npy array"),
-    "empty": (b"", "magic string|expected a .npy array"),
     "magic_only": (b"\x93NUMPY\1\0", "header length|cut short"),
     "too_short": (npy_header((6, 2)) + bytes(11), "expected 12 bytes"),
     "too_long": (npy_header((6, 2)) + bytes(13), "more bytes"),
@@ -101,13 +94,6 @@ def in_directory(raw, offset, layout, *values):
 LONG_NAME = with_fields(npz_bytes({"other.npy": bytes(2**16)}), 26, "<H", 2**16 - 1)
 
 
-def outside(prefix):
-    """An .npz whose members would be written outside of the folder, if they were."""
-    return zip_bytes(
-        {f"{prefix}{name}.npy": npy_bytes(array) for name, array in ARRAYS.items()}
-    )
-
-
 NPZ = {
     "false_size": (
         in_directory(npz_bytes(), 24, "<I", 2**32 - 2),
@@ -121,15 +107,15 @@ NPZ = {
         ),
         "expected 536870912 bytes",
     ),
-    "parent_folder": (outside("../"), "found no x_train, y_train, x_test, y_test"),
-    "absolute_path": (outside("/tmp/"), "found no x_train"),
-    "backslashes": (outside("..\\"), "found no x_train"),
+    "parent_folder": (
+        zip_bytes({f"../{name}.npy": npy_bytes(ARRAYS[name]) for name in ARRAYS}),
+        "found no x_train, y_train, x_test, y_test",
+    ),
     "array_missing": (
         zip_bytes({"x_train.npy": npy_bytes(X)}),
         "found no y_train, x_test, y_test",
     ),
     "bzip2": (npz_bytes({}, zipfile.ZIP_BZIP2), "compression method 12"),
-    "lzma": (npz_bytes({}, zipfile.ZIP_LZMA), "compression method 14"),
     "not_a_zip": (b"PK\3\4" + bytes(50), "zip"),
 }
 GZIP = {
@@ -169,24 +155,17 @@ CHECKPOINT = {
         "members of [0-9]+ bytes in a file of",
     ),
     "deflated": (checkpoint_bytes((), zipfile.ZIP_DEFLATED), "compressed or encrypt"),
-    "bomb": (
-        zip_bytes({"content.json": bytes(2**28)}, zipfile.ZIP_DEFLATED),
-        "compressed or encrypted",
-    ),
-    "bzip2": (checkpoint_bytes({}, zipfile.ZIP_BZIP2), "compressed or encrypted"),
     "encrypted": (
         in_directory(checkpoint_bytes(), 8, "<H", 1),
         "compressed or encrypted",
     ),
     "no_content": (zip_bytes({"0.npy": npy_bytes(X)}), "no member content.json"),
-    "parent_folder": (zip_bytes({"../content.json": b"{}"}), "no member content.json"),
     "long_text": (
         checkpoint_bytes({"content.json": b" " * 2**20 + b"{}"}),
         "1048578 bytes in content.json",
     ),
     "other_array": (checkpoint_bytes({"x.npy": b"PK"}), "x.npy: "),
     "no_zip": (b"PK\3\4" + bytes(50), "zip file"),
-    "empty": (b"", "zip file"),
     "pickle": (pickle.dumps(checkpoint_members()), "zip file"),
 }
 
@@ -202,7 +181,6 @@ _CHANGES = {
     "digits": ("5000.0", "9" * 9999, "4300"),
     "large_number": ("5000.0", f"{10**400}", "'patience' is no number of a run"),
     "negative_number": ("5000.0", "-2", "'patience' is no number of a run"),
-    "number_of_text": ("5000.0", '"5000"', "'patience' is no number of a run"),
     "truth_for_a_number": ("5000.0", "true", "'patience' is no number of a run"),
     "nul_in_a_name": ("best_model.pkl", "a\\u0000b", "argument 'model'"),
     "no_file_name": ("best_model.pkl", "\\ud800", "argument 'model'"),
@@ -224,5 +202,4 @@ CHECKPOINT_JSON = {
     "list": (b"[]", "no content"),
     "code": (CODE, "damaged"),
     "not_utf8": (b'{"format": "\xff"}', "damaged"),
-    "empty": (b"", "damaged"),
 }

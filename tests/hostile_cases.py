@@ -14,9 +14,8 @@ import time
 from pathlib import Path
 
 import hostile_archives
-from fuzz_readers import MEMORY
 from hostile_pickles import HOSTILE
-from processes import REPOSITORY, run
+from processes import MEMORY, REPOSITORY, run
 
 MEBIBYTES = 256  # above what is taken before the first file is read
 # Inflated to the last byte that is allowed, 2**29, in chunks that are joined.

@@ -12,6 +12,8 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SCRIPTS = SGD, CG = "logistic_sgd.py", "logistic_cg.py"
+# tmpfs, where there is one: a disk would be waited for.
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 # Arguments that a dataset's path completes.
 TINY = "--batch-size", "10", "--n-epochs", "2", "--dataset"
 
@@ -20,27 +22,15 @@ def start(*command, environment=(), python=(), redirect="", **options):
     """Start Python as a process, without waiting for it.
 
     It keeps its compiled code where the tests keep theirs; other PYTENSOR_FLAGS of who
-    runs the tests do not reach it.
+    runs the tests do not reach it. It has text pipes for both outputs.
 
-    Parameters
-    ----------
-    command : sequence of str or path
-        A script, from the repository where its path is not absolute, or ``"-c"`` and a
-        program; then arguments. Scripts of other places, and programs, can import all
-        that the tests can.
-    environment : dict
-        Changes to this process's environment; None removes a variable.
-    python : sequence of str
-        Options of Python.
-    redirect : str
-        Redirections in the shell's language, as in ``2>&-``.
-    options
-        Those of `subprocess.Popen`, such as `cwd`.
-
-    Returns
-    -------
-    subprocess.Popen
-        With text pipes for both outputs, unless `options` say otherwise.
+    command : a script, from the repository where its path is not absolute, or ``"-c"``
+        and a program; then arguments. Programs, and scripts of other places, can import
+        all that the tests can
+    environment : changes to this process's; None removes a variable
+    python : options of Python
+    redirect : redirections in the shell's language, as in ``2>&-``
+    options : those of `subprocess.Popen`, such as `cwd`
     """
     from pytensor import config
 
@@ -67,16 +57,9 @@ def start(*command, environment=(), python=(), redirect="", **options):
 
 
 def run(*command, timeout=300, status=None, **options):
-    """Run Python as a process to its end; other parameters are those of `start`.
+    """Run Python as a process to its end; `status`, if given, must be its exit status.
 
-    Parameters
-    ----------
-    status : int
-        The exit status that it must have; default: any.
-
-    Returns
-    -------
-    subprocess.CompletedProcess
+    Other parameters are those of `start`; returns a `subprocess.CompletedProcess`.
     """
     with start(*command, **options) as process:
         try:

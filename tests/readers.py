@@ -119,27 +119,13 @@ def in_npz(member, method=zipfile.ZIP_STORED):
 
 @dataclass(frozen=True)
 class Reader:
-    """A reader, and what it is given and promises.
+    """A reader, and what it is given and promises."""
 
-    Parameters
-    ----------
-    seed : bytes
-        A small file, or what is wrapped in one, that it reads.
-    write : callable
-        ``write(folder, raw)`` writes such bytes, and returns the path to read.
-    read : callable
-        ``read(path)``.
-    error : type
-        The one exception that it may raise.
-    check : callable
-        ``check(result, raw)`` asserts what is promised of any result.
-    """
-
-    seed: bytes
-    write: Callable
-    read: Callable = load_dataset
-    error: type = DatasetError
-    check: Callable = check_splits
+    seed: bytes  # a small file, or what is wrapped in one, that it reads
+    write: Callable  # `write(folder, raw)` writes such bytes; returns the path to read
+    read: Callable = load_dataset  # `read(path)`
+    error: type = DatasetError  # the one exception that it may raise
+    check: Callable = check_splits  # `check(result, raw)` asserts what is promised
 
     def try_bytes(self, folder, raw):
         """Whether `raw` is read, soundly; False where it is refused."""

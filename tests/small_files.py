@@ -30,6 +30,15 @@ WEIGHTS = {
 }
 
 
+def assert_splits(loaded, expected):
+    """The expected numbers, in arrays as `utils.datasets.load` promises them."""
+    for (x, y), (expected_x, expected_y) in zip(loaded, expected, strict=True):
+        np.testing.assert_array_equal(x, expected_x)
+        np.testing.assert_array_equal(y, expected_y)
+        assert (x.dtype, y.dtype) == (np.float32, np.int32)
+        assert x.flags.c_contiguous and x.flags.aligned
+
+
 def idx_bytes(array):
     header = struct.pack(f">{1 + array.ndim}I", 0x800 + array.ndim, *array.shape)
     return header + array.tobytes()
@@ -122,13 +131,7 @@ def checkpoint_tree():
 
 
 def checkpoint_members(tree=None):
-    """The members of a checkpoint, as its format is described: ``{name: bytes}``.
-
-    Parameters
-    ----------
-    tree : optional
-        Default: `checkpoint_tree`.
-    """
+    """The members of a checkpoint, as its format is described: ``{name: bytes}``."""
     arrays = []
 
     def without_arrays(value):

@@ -57,33 +57,6 @@ def test_load_python_2_byte_strings():
     assert (array.dtype, text) == (np.int32, "café")
 
 
-def test_load_stream_of_known_size():
-    raw = pickle.dumps(np.arange(10_000))
-    loaded = array_pickle.load(io.BytesIO(raw), size=10**9)
-    np.testing.assert_array_equal(loaded, np.arange(10_000))
-
-
-class Recorded:
-    pass
-
-
-class Model:
-    """Pickled by its class's name, which the tests map to `Recorded`."""
-
-
-@pytest.mark.parametrize("protocol", range(2, 6))
-def test_load_extra_class_takes_state(protocol):
-    model = Model()
-    model.W, model.note = np.ones((2, 2)), "x"
-    raw = pickle.dumps(model, protocol)
-    loaded = array_pickle.load(raw, extra={(__name__, "Model"): Recorded})
-    assert type(loaded) is Recorded
-    np.testing.assert_array_equal(loaded.W, model.W)
-    assert loaded.note == "x"
-    with pytest.raises(ArrayPickleError, match=f"refused {__name__}.Model"):
-        array_pickle.load(raw)
-
-
 def test_load_stream_takes_no_memory_for_a_claim():
     tracemalloc.start()
     try:

@@ -8,7 +8,6 @@ import pytensor.tensor as T
 import pytest
 from conftest import needs_compiler
 from processes import fake_compiler
-from pytensor.link.jax.linker import JAXLinker
 from pytensor.link.numba.linker import NumbaLinker
 from pytensor.link.vm import VMLinker
 
@@ -34,9 +33,11 @@ def test_auto_is_c_where_a_compiler_works():
     assert isinstance(compilation_mode("auto").linker, OneModuleLinker)
 
 
-def test_auto_is_numba_without_a_compiler():
+def test_without_a_compiler_auto_is_numba_and_c_says_what_to_install():
     with pytensor.config.change_flags(cxx=""):
         assert isinstance(compilation_mode("auto").linker, NumbaLinker)
+        with pytest.raises(BackendError, match="apt install g\\+\\+"):
+            compilation_mode("c")
 
 
 def test_auto_is_numba_where_the_compiler_fails(tmp_path):
@@ -59,18 +60,9 @@ def test_auto_yields_to_the_mode_of_the_flags():
         assert isinstance(compilation_mode("auto").linker, NumbaLinker)
 
 
-def test_c_without_a_compiler_says_what_to_install():
-    with pytensor.config.change_flags(cxx=""):
-        with pytest.raises(BackendError, match="apt install g\\+\\+"):
-            compilation_mode("c")
-
-
-def test_unknown_backend_names_those_there_are():
+def test_unknown_backend_and_pytorch_are_refused_with_the_reason():
     with pytest.raises(BackendError, match="'cuda' is not known.*auto, c, numba, jax"):
         compilation_mode("cuda")
-
-
-def test_pytorch_is_refused_with_the_reason():
     with pytest.raises(BackendError, match="no Argmax.*host.*auto, c, numba, jax"):
         compilation_mode("pytorch")
 
@@ -80,13 +72,6 @@ def test_jax_missing_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "jax", None)
     with pytest.raises(BackendError, match=r"pip install -e '\.\[jax\]'"):
         compilation_mode("jax")
-
-
-@pytest.fixture(params=[pytest.param("c", marks=needs_compiler), "numba", "jax"])
-def mode(request):
-    if request.param == "jax":
-        pytest.importorskip("jax", reason="the JAX backend needs the extra `jax`")
-    return compilation_mode(request.param)
 
 
 def test_warm_up_puts_back_parameters_and_a_momentum(mode):
@@ -108,25 +93,3 @@ def test_warm_up_puts_back_parameters_and_a_momentum(mode):
     assert train(0) == 3
     np.testing.assert_allclose(momentum.get_value(), [1.45, 1.225])
     np.testing.assert_allclose(w.get_value(), [-0.45, 0.775])
-
-
-@pytest.mark.filterwarnings("ignore:RandomVariable Ops|The RandomType")
-def test_warm_up_puts_back_a_random_generator(mode):
-    index = T.lscalar("index")
-    generator = pytensor.shared(np.random.default_rng(6), name="generator")
-    later, drawn = T.random.uniform(size=2, rng=generator).owner.outputs
-
-    def compiled():
-        updates = [(generator, later)]
-        return pytensor.function([index], drawn + index, updates=updates, mode=mode)
-
-    if isinstance(mode.linker, JAXLinker):
-        with pytest.raises(BackendError, match="hidden copy of a shared random"):
-            compiled()
-        return
-    draw = compiled()
-    if isinstance(mode.linker, OneModuleLinker):
-        assert type(draw.vm).__name__ != "_CThunk"  # random numbers have no C code
-    assert shared_variables(draw) == [generator]
-    warm_up(draw)
-    np.testing.assert_array_equal(draw(0), np.random.default_rng(6).uniform(size=2))

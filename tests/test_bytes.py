@@ -6,25 +6,12 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 import reference
-from pytensor.compile.mode import Mode
-from pytensor.gradient import NullTypeGradError
+from fused import mode_of
 
 import logistic_sgd
 from utils import datasets
-from utils.backends import BackendError, compilation_mode
 from utils.backends.fusion import softmax_regression_errors, softmax_regression_loss
 from utils.backends.fusion.c_op import SoftmaxRegression
-
-
-def mode_of(backend):
-    if backend == "py":
-        return Mode("py", "fast_run")
-    try:
-        if backend == "fused":  # C's rewrites, run by Python: nothing is compiled
-            return Mode("py", compilation_mode("c").optimizer)
-        return compilation_mode(backend)
-    except BackendError as error:
-        pytest.skip(str(error))
 
 
 def problem(n, n_in, n_out, dtype):
@@ -87,34 +74,23 @@ def test_training_on_bytes_is_training_on_floats(tiny_arrays):
     check_fused(check_training(*tiny_arrays, "fused", "float32"))
 
 
-def check_divided_before(divisor, backend):
-    """Compare the lesson on bytes over another number than 256 with the formula."""
-    x, W, b, y = problem(40, 12, 3, "float32")
-    pixels = pt.cast(pt.matrix("pixels", dtype="uint8"), "float32")
-    weights = pytensor.shared(W, shape=W.shape), pytensor.shared(b, shape=b.shape)
-    labels = pt.ivector("y")
-    with pytensor.config.change_flags(floatX="float32"):
-        classifier = logistic_sgd.LogisticRegression(pixels / divisor, 12, 3)
-        for param, value in zip(classifier.params, weights, strict=True):
-            param.set_value(value.get_value())
-        cost = classifier.negative_log_likelihood(labels)
-        outputs = [cost, *pt.grad(cost, classifier.params)]
-        function = pytensor.function(
-            [pixels.owner.inputs[0], labels], outputs, mode=mode_of(backend)
-        )
-    expected = reference.cost_and_gradients(W, b, x / np.float64(divisor), y)
+def test_bytes_over_255_are_divided_before():
+    m, pixels = fused.Model("float32"), pt.matrix("pixels", dtype="uint8")
+    x, y = (m.values[0] * 256).astype("uint8"), m.values[1]
+    p = fused.softmax_of(pt.cast(pixels, "float32") / 255, m.W, m.b)
+    outputs = m.with_gradients(m.loss(p))
+    function = pytensor.function([pixels, m.y], outputs, mode=mode_of("fused"))
+    expected = reference.cost_and_gradients(m.W_value, m.b_value, x / 255, y)
     for found, truth in zip(function(x, y), expected, strict=True):
         np.testing.assert_allclose(found, truth, rtol=1e-4, atol=1e-6)
 
 
-def test_bytes_over_255_are_divided_before():
-    check_divided_before(255, "fused")
-
-
-def check_operations(backend, dtype, n, n_in, n_out):
-    """Compare the fused operations on bytes with the formula in float64."""
-    x, W, b, y = problem(n, 2 * n_in, n_out, dtype)
-    x, W = x[:, ::2], W[:n_in]  # not whole rows: copied first
+@pytest.mark.parametrize(
+    "backend, dtype", [("c", "float32"), ("py", "float32"), ("py", "float64")]
+)
+def test_the_operations_on_bytes_are_those_of_the_formula(backend, dtype):
+    x, W, b, y = problem(61, 66, 10, dtype)
+    x, W = x[:, ::2], W[:33]  # not whole rows: copied first
     variables = [
         pt.tensor("x", dtype="uint8", shape=(None, None)),
         pt.tensor("W", dtype=dtype, shape=(None, None)),
@@ -132,29 +108,6 @@ def check_operations(backend, dtype, n, n_in, n_out):
         np.testing.assert_allclose(found, truth, rtol=tolerance, atol=tolerance / 10)
 
 
-@pytest.mark.parametrize(
-    "backend, dtype", [("c", "float32"), ("py", "float32"), ("py", "float64")]
-)
-def test_the_operations_on_bytes_are_those_of_the_formula(backend, dtype):
-    check_operations(backend, dtype, 61, 33, 10)
-
-
-def test_the_gradient_by_bytes_is_zero():
-    x, W, b, y = problem(4, 3, 2, "float64")
-    pixels = pt.matrix("x", dtype="uint8")
-    loss = softmax_regression_loss(pixels, W, b, y)[0]
-    gradient = pt.grad(loss, pixels, disconnected_inputs="ignore")
-    assert not gradient.eval({pixels: x}, mode=mode_of("py")).any()
-
-
-def test_a_second_derivative_by_W_is_refused_for_bytes_too():
-    x, W, b, y = problem(4, 3, 2, "float64")
-    weights = pt.dmatrix("W")
-    _, gW, _ = softmax_regression_loss(pt.as_tensor(x), weights, b, y)
-    with pytest.raises(NullTypeGradError):
-        pt.grad(gW.sum(), weights)
-
-
 def test_load_data_gives_bytes_that_were_asked_for(tiny_npz, tiny_arrays):
     (train_x, _), *_ = logistic_sgd.load_data(tiny_npz, dtype="uint8")
     np.testing.assert_array_equal(train_x.get_value(), tiny_arrays[0][:100])
@@ -162,15 +115,13 @@ def test_load_data_gives_bytes_that_were_asked_for(tiny_npz, tiny_arrays):
     assert train_x.dtype == pytensor.config.floatX
 
 
-def test_floats_that_are_whole_256ths_become_bytes(tmp_path, tiny_arrays):
-    x, y = tiny_arrays
+def test_floats_that_are_whole_256ths_become_bytes(tmp_path, tiny_set, tiny_arrays):
     path = tmp_path / "floats.npz"
-    split = {"y_train": y[:120], "y_test": y[120:]}
-    np.savez(path, x_train=x[:120] / 256, x_test=x[120:] / 256, **split)
+    floats = {name: tiny_set[name] / 256 for name in ("x_train", "x_test")}
+    np.savez(path, **(tiny_set | floats))
     loaded = datasets.load(path, dtype="uint8")
-    np.testing.assert_array_equal(np.vstack([x for x, _ in loaded]), x)
+    np.testing.assert_array_equal(np.vstack([x for x, _ in loaded]), tiny_arrays[0])
     # One pixel that is not keeps all of them as they are.
-    test_x = x[120:] / 256
-    test_x[-1, -1] = 0.3
-    np.savez(path, x_train=x[:120] / 256, x_test=test_x, **split)
+    floats["x_test"][-1, -1, -1] = 0.3
+    np.savez(path, **(tiny_set | floats))
     assert all(x.dtype == "float64" for x, _ in datasets.load(path, dtype="uint8"))

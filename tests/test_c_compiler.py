@@ -74,17 +74,11 @@ def test_damaged_answers_are_found_out_again(path, probes, content):
     assert len(probes) == 1
 
 
-def test_answers_do_not_hold_for_another_compiler(tmp_path, path, probes):
-    c_compiler.find()
-    c_compiler.find.cache_clear()
-    with pytensor.config.change_flags(cxx=fake_compiler(tmp_path, "exit 0")):
-        c_compiler.find()
-    assert len(probes) == 2
-
-
-def test_answers_do_not_hold_for_other_flags(path, probes):
-    c_compiler.find()
-    c_compiler.find.cache_clear()
-    with pytensor.config.change_flags(gcc__cxxflags="-O1"):
-        c_compiler.find()
-    assert len(probes) == 2
+def test_answers_do_not_hold_for_another_compiler_or_flags(tmp_path, path, probes):
+    for n, flags in enumerate(
+        ({}, {"cxx": fake_compiler(tmp_path, "exit 0")}, {"gcc__cxxflags": "-O1"}), 1
+    ):
+        c_compiler.find.cache_clear()
+        with pytensor.config.change_flags(**flags):
+            c_compiler.find()
+        assert len(probes) == n

@@ -12,7 +12,6 @@ from changed import changed_script
 from conftest import needs_compiler
 from cut_off import (
     MIDDLE,
-    TRAININGS,
     Killer,
     check_resumed,
     cut_off,
@@ -42,12 +41,8 @@ def train(name, tmp_path, tiny_npz, monkeypatch):
     return in_folder(name, tiny_npz, tmp_path, monkeypatch)
 
 
-@pytest.mark.parametrize("script", TRAININGS)
-def test_resumed_run_is_the_unbroken_one(
-    script, tiny_npz, tmp_path, monkeypatch, capsys
-):
-    train = in_folder(script, tiny_npz, tmp_path, monkeypatch)
-    check_resumed(train, functools.partial(resume, script), MIDDLE, capsys)
+def test_resumed_run_is_the_unbroken_one(train, name, capsys):
+    check_resumed(train, functools.partial(resume, name), MIDDLE, capsys)
 
 
 def test_resumed_after_the_last_validation_before_patience_ends(

@@ -73,23 +73,6 @@ def test_arrays_are_refused(cluster, float64, tiny_arrays, tmp_path, monkeypatch
         logistic_cg.cg_optimization_mnist(3, tiny_arrays, 10, cluster=cluster)
 
 
-def ready(cluster, dataset, shards, notify=lambda line: None):
-    """The tiny dataset's ten minibatches of ten on the workers."""
-    return cluster.objective(
-        load_data,
-        logistic_cg.compile_functions,
-        dataset=dataset,
-        splits=load_data(dataset, dtype="uint8"),
-        n_in=12,
-        n_out=3,
-        batch_size=10,
-        n_batches=(10, 2, 3),
-        shards=shards,
-        backend="auto",
-        notify=notify,
-    )
-
-
 def train(n_epochs, checkpoint, **arguments):
     """Costs and gradients of all evaluations, from a run's checkpoint."""
     logistic_cg.cg_optimization_mnist(
@@ -102,28 +85,35 @@ def train(n_epochs, checkpoint, **arguments):
     return evaluations["costs"], evaluations["gradients"]
 
 
-def check_costs(cluster, dataset, shards, folder, capsys):
-    """Train here and on a cluster: the same lines, and costs but for rounding."""
-    run = {"mnist_pkl_gz": dataset, "batch_size": 10}
-    here, _ = train(6, folder / "here.ckpt", **run)
+def test_every_cost_equals_that_of_one_process_but_for_rounding(
+    cluster, float64, tiny_npz, tmp_path, capsys
+):
+    run = {"mnist_pkl_gz": tiny_npz, "batch_size": 10}
+    here, _ = train(6, tmp_path / "here.ckpt", **run)
     lines = capsys.readouterr().out
-    there, _ = train(6, folder / "there.ckpt", cluster=cluster, shards=shards, **run)
+    there, _ = train(6, tmp_path / "there.ckpt", cluster=cluster, **run)
     assert capsys.readouterr().out == lines
     assert len(here) > 6
     np.testing.assert_allclose(there, here, rtol=0, atol=1e-9)
-
-
-def test_every_cost_equals_that_of_one_process(
-    cluster, float64, tiny_npz, tmp_path, capsys
-):
-    check_costs(cluster, tiny_npz, None, tmp_path, capsys)
 
 
 def test_sums_are_those_of_numpy_also_when_a_worker_is_killed(
     cluster, float64, tiny_npz, tiny_splits
 ):
     lines = []
-    objective = ready(cluster, tiny_npz, shards=3, notify=lines.append)
+    objective = cluster.objective(
+        load_data,
+        logistic_cg.compile_functions,
+        dataset=tiny_npz,
+        splits=load_data(tiny_npz, dtype="uint8"),
+        n_in=12,
+        n_out=3,
+        batch_size=10,
+        n_batches=(10, 2, 3),
+        shards=3,
+        backend="auto",
+        notify=lines.append,
+    )
     theta = np.random.default_rng(3).normal(size=39)
     W, b = theta[:36].reshape(12, 3), theta[36:]
     objective.set_theta(theta)

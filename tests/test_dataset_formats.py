@@ -1,23 +1,12 @@
 import gzip
-import os
 import pickle
 import zipfile
 
 import numpy as np
 import pytest
-from small_files import IDX_NAMES, write_idx
+from small_files import IDX_NAMES, assert_splits, write_idx
 
 from utils.datasets import DatasetError, load
-
-RNG = np.random.default_rng(0)
-TRAIN_X = RNG.integers(0, 256, (30, 4, 3)).astype(np.uint8)
-TRAIN_Y = np.arange(30, dtype=np.uint8) % 5
-TEST_X = RNG.integers(0, 256, (7, 4, 3)).astype(np.uint8)
-TEST_Y = np.arange(7, dtype=np.uint8) % 5
-ARRAYS = dict(x_train=TRAIN_X, y_train=TRAIN_Y, x_test=TEST_X, y_test=TEST_Y)
-# A sixth of the 30 training images are for validation.
-PIXELS = [TRAIN_X[:25] / 256, TRAIN_X[25:] / 256, TEST_X / 256]
-LABELS = [TRAIN_Y[:25], TRAIN_Y[25:], TEST_Y]
 
 
 @pytest.fixture(autouse=True)
@@ -25,34 +14,20 @@ def private_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("LOGREG_CACHE", str(tmp_path / "cache"))
 
 
-def write_npz(path, save=np.savez, **changed):
-    save(path, **(ARRAYS | changed))
-    return path
-
-
-def as_pairs():
-    return tuple(
-        (x.reshape(len(x), -1).astype(np.float32), y.astype(np.int64))
-        for x, y in zip(PIXELS, LABELS, strict=True)
-    )
-
-
-def assert_is_the_dataset(splits):
-    for (x, y), pixels, labels in zip(splits, PIXELS, LABELS, strict=True):
-        np.testing.assert_array_equal(x, pixels.reshape(len(pixels), -1))
-        np.testing.assert_array_equal(y, labels)
-        assert (x.dtype, y.dtype) == (np.float32, np.int32)
-        assert x.flags.c_contiguous and x.flags.aligned
+def pickled(splits, protocol=4):
+    return pickle.dumps([(x.astype(np.float32), y) for x, y in splits], protocol)
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
-def test_idx_folder(tmp_path, suffix):
-    assert_is_the_dataset(load(write_idx(tmp_path / "a b é", ARRAYS.values(), suffix)))
+def test_idx_folder(tmp_path, tiny_set, tiny_splits, suffix):
+    folder = write_idx(tmp_path / "a b é", tiny_set.values(), suffix)
+    assert_splits(load(folder), tiny_splits)
 
 
-def test_idx_names_with_a_dot(tmp_path):
+def test_idx_names_with_a_dot(tmp_path, tiny_set, tiny_splits):
     names = [name.replace("-idx", ".idx") for name in IDX_NAMES]
-    assert_is_the_dataset(load(str(write_idx(tmp_path, ARRAYS.values(), names=names))))
+    folder = write_idx(tmp_path, tiny_set.values(), names=names)
+    assert_splits(load(str(folder)), tiny_splits)
 
 
 def test_idx_validation_is_ten_thousand_of_more(tmp_path):
@@ -63,55 +38,42 @@ def test_idx_validation_is_ten_thousand_of_more(tmp_path):
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_npz(tmp_path, save):
-    assert_is_the_dataset(load(write_npz(tmp_path / "a.npz", save)))
-
-
-def test_npz_floats_are_kept(tmp_path):
-    x = TRAIN_X.reshape(30, -1) * np.float32(0.3)
-    path = write_npz(tmp_path / "a.npz", x_train=np.asfortranarray(x))
-    train, valid, _ = load(path)
-    np.testing.assert_array_equal(np.concatenate([train[0], valid[0]]), x)
-
-
-def test_npz_other_members_are_not_read(tmp_path):
-    path = write_npz(tmp_path / "a.npz")
+def test_npz_of_which_other_members_are_not_read(tmp_path, tiny_set, tiny_splits, save):
+    path = tmp_path / "a.npz"
+    save(path, **tiny_set)
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("../../outside.npy", b"not an array")
         archive.writestr("object.npy", pickle.dumps(print))
-    assert_is_the_dataset(load(path))
+    assert_splits(load(path), tiny_splits)
     assert not (tmp_path.parent.parent / "outside.npy").exists()
 
 
 @pytest.mark.parametrize("protocol", range(6))
-def test_pickle(tmp_path, protocol):
-    raw = pickle.dumps(as_pairs(), protocol)
+def test_pickle(tmp_path, tiny_splits, protocol):
+    raw = pickled(tiny_splits, protocol)
     path = tmp_path / ("plain.pkl" if protocol % 2 else "mnist.pkl.gz")
     path.write_bytes(raw if protocol % 2 else gzip.compress(raw))
-    assert_is_the_dataset(load(path))
+    assert_splits(load(path), tiny_splits)
 
 
-def test_pickle_of_several_gzip_members_and_padding(tmp_path):
-    raw = pickle.dumps(as_pairs())
+def test_pickle_of_several_gzip_members_and_padding(tmp_path, tiny_splits):
+    raw = pickled(tiny_splits)
     path = tmp_path / "a.pkl.gz"
     path.write_bytes(gzip.compress(raw[:99]) + gzip.compress(raw[99:]) + bytes(512))
-    assert_is_the_dataset(load(path))
+    assert_splits(load(path), tiny_splits)
 
 
-def test_idx_missing_files_are_named(tmp_path):
-    write_idx(tmp_path, ARRAYS.values())
+def test_idx_single_file_and_missing_ones_are_named(tmp_path, tiny_set):
+    write_idx(tmp_path, tiny_set.values())
+    with pytest.raises(DatasetError, match="Name the folder"):
+        load(tmp_path / IDX_NAMES[0])
     (tmp_path / IDX_NAMES[1]).unlink()
     (tmp_path / IDX_NAMES[2]).unlink()
     with pytest.raises(DatasetError, match=f"{IDX_NAMES[1]}, {IDX_NAMES[2]}"):
         load(tmp_path)
 
 
-def test_idx_single_file_asks_for_the_folder(tmp_path):
-    write_idx(tmp_path, ARRAYS.values())
-    with pytest.raises(DatasetError, match="Name the folder"):
-        load(tmp_path / IDX_NAMES[0])
-
-
+PAIR = np.ones((2, 2), np.float32), np.zeros(2, np.int32)
 BAD_FILES = {
     "page.pkl.gz": (b"<!DOCTYPE html><html></html>", "web page"),
     "page.pkl": (b"\n <html><body>404</body></html>", "web page"),
@@ -125,8 +87,7 @@ BAD_FILES = {
     "excel.csv": (b"\xef\xbb\xbfKlasse;Gr\xc3\xb6\xc3\x9fe\r\n1;0,5", "a CSV file"),
     "tabs.tsv.gz": (gzip.compress(b"class\tlength\n0\t0.5\n"), "a CSV file"),
     "empty.pkl.gz": (b"", "empty file"),
-    "truncated.pkl.gz": (gzip.compress(pickle.dumps(as_pairs()))[:-99], "cut short"),
-    "two_pairs.pkl": (pickle.dumps(as_pairs()[:2]), "three \\(images, labels\\) pairs"),
+    "two_pairs.pkl": (pickle.dumps([PAIR] * 2), "three \\(images, labels\\) pairs"),
     "dict.pkl": (pickle.dumps({"x": 1}), "found a dict"),
     "triples.pkl": (pickle.dumps(tuple((1, 2, 3) for _ in "abc")), "another layout"),
     "lists.pkl": (pickle.dumps([([[1]], [0])] * 3), "expected NumPy arrays"),
@@ -142,20 +103,11 @@ def test_bad_file(tmp_path, name):
     assert name in str(caught.value)
 
 
-def test_missing_file(tmp_path):
-    with pytest.raises(DatasetError, match="no such file or folder"):
-        load(tmp_path / "none.pkl.gz")
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes")
-def test_pipe_does_not_block(tmp_path):
-    os.mkfifo(tmp_path / "pipe.pkl.gz")
-    with pytest.raises(DatasetError, match="device, pipe or socket"):
-        load(tmp_path / "pipe.pkl.gz")
-
-
-def test_name_that_no_file_can_have():
-    with pytest.raises(DatasetError, match="null"):
-        load("a\0b")
-    with pytest.raises(DatasetError, match="found NoneType"):
-        load(None)
+def test_missing_file_and_names_that_no_file_can_have(tmp_path):
+    for path, message in (
+        (tmp_path / "none.pkl.gz", "no such file or folder"),
+        ("a\0b", "null"),
+        (None, "found NoneType"),
+    ):
+        with pytest.raises(DatasetError, match=message):
+            load(path)

@@ -12,19 +12,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from utils.digit_image import DigitImageError, find_ink, fit, read
-from utils.digit_image.fitting import area_average
+
+pytest.importorskip("PIL", reason="needs the extra `plot`")
+
+from PIL import Image, ImageDraw, ImageOps  # noqa: E402
 
 
 @pytest.fixture
-def pillow():
-    return pytest.importorskip("PIL", reason="needs the extra `plot`")
-
-
-@pytest.fixture
-def seven(pillow):
+def seven():
     """A 7 as ink between 0 and 255, 300 pixels wide and 240 high, off the centre."""
-    from PIL import Image, ImageDraw
-
     picture = Image.new("L", (300, 240), 0)
     ImageDraw.Draw(picture).line(
         [(150, 40), (250, 40), (190, 200)], fill=255, width=26, joint="curve"
@@ -37,14 +33,6 @@ def test_images(mnist_folder):
     """MNIST's test images as bytes, ``(10000, 28, 28)``."""
     data = gzip.decompress((mnist_folder / "t10k-images-idx3-ubyte.gz").read_bytes())
     return np.frombuffer(data, dtype="uint8", offset=16).reshape(-1, 28, 28)
-
-
-@pytest.mark.parametrize("size, new", [((6, 4), (3, 2)), ((3, 5), (7, 4))])
-def test_area_average_is_the_mean_over_the_area_covered(size, new):
-    values = np.random.default_rng(1).random(size)
-    fine = np.kron(values, np.ones(new))  # both grids' edges lie on this one
-    expected = fine.reshape(new[0], size[0], new[1], size[1]).mean(axis=(1, 3))
-    np.testing.assert_allclose(area_average(values, *new), expected, rtol=1e-12)
 
 
 ink_images = arrays(
@@ -79,9 +67,7 @@ def test_fit_fills_20_pixels_and_centres_the_mass(ink):
     assert max(extents) == 20
 
 
-def test_mnist_scaled_up_and_read_back_is_itself(pillow, test_images, tmp_path):
-    from PIL import Image
-
+def test_mnist_scaled_up_and_read_back_is_itself(test_images, tmp_path):
     differences = []
     for image in test_images[:20]:
         path = tmp_path / "up.png"
@@ -111,8 +97,6 @@ def test_find_ink_in_a_photograph(seven, paper, pen):
 
 
 def rgba(seven, colour):
-    from PIL import Image
-
     picture = Image.new("RGBA", seven.size, (*colour, 0))
     picture.putalpha(seven)
     return picture
@@ -120,24 +104,27 @@ def rgba(seven, colour):
 
 def turned(seven):
     """As a camera held sideways stores it: turned, with a note which way is up."""
-    from PIL import Image
-
     picture = seven.transpose(Image.Transpose.ROTATE_90)
     picture.getexif()[0x0112] = 6
     return picture
 
 
 def deep(seven):
-    from PIL import Image
-
     return Image.fromarray(65535 - np.asarray(seven).astype("uint16") * 257)
 
 
+def large(seven):
+    return seven.resize((1500, 1200))
+
+
+def coloured(seven):
+    return ImageOps.colorize(seven, black=(250, 240, 200), white=(150, 20, 60))
+
+
 FORMS = {
-    "light on dark": ("png", lambda seven: seven),
+    "light on dark": ("bmp", lambda seven: seven),
     "dark on light": ("png", lambda seven: seven.point(lambda v: 255 - v)),
     "low contrast": ("png", lambda seven: seven.point(lambda v: 150 - v // 4)),
-    "colours": ("png", lambda seven: coloured(seven)),
     "dark on nothing": ("png", lambda seven: rgba(seven, (20, 20, 90))),
     "light on nothing": ("png", lambda seven: rgba(seven, (255, 250, 200))),
     "palette": ("gif", lambda seven: coloured(seven).quantize(16)),
@@ -146,19 +133,7 @@ FORMS = {
     "turned": ("jpg", lambda seven: turned(large(seven))),
     "jpeg": ("jpg", lambda seven: coloured(large(seven))),
     "cmyk": ("jpg", lambda seven: coloured(large(seven)).convert("CMYK")),
-    "bmp": ("bmp", lambda seven: coloured(seven)),
-    "large": ("png", lambda seven: large(seven)),
 }
-
-
-def large(seven):
-    return seven.resize((1500, 1200))
-
-
-def coloured(seven):
-    from PIL import ImageOps
-
-    return ImageOps.colorize(seven, black=(250, 240, 200), white=(150, 20, 60))
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -174,10 +149,8 @@ def test_read_does_not_depend_on_the_form(seven, tmp_path, form):
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
 @pytest.mark.parametrize("turned", [False, True])
-def test_read_a_strip(pillow, tmp_path, dtype, turned):
+def test_read_a_strip(tmp_path, dtype, turned):
     """8 by 6,000 pixels, lit from one end, with a bar across a tenth of it."""
-    from PIL import Image
-
     strip = np.linspace(180, 250, 6000)[:, None] * np.ones(8)
     strip[5200:5800] = 20
     strip = (strip * (257 if dtype == "uint16" else 1)).astype(dtype)
@@ -213,7 +186,6 @@ NOISE = np.random.default_rng(3).normal(128, 30, (40, 40)).clip(0, 255)
 FILLED = np.pad(np.zeros((36, 36)), 2, constant_values=255)
 BAD = {
     "an empty file": (b"", "cannot be read as a picture .*PNG, JPEG"),
-    "a text": (b"7\n" * 99, "cannot be read as a picture"),
     "a program": (
         b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
         "cannot be read",
@@ -229,7 +201,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_read_says_in_one_line_what_is_wrong(pillow, tmp_path, kind):
+def test_read_says_in_one_line_what_is_wrong(tmp_path, kind):
     data, message = BAD[kind]
     path = tmp_path / "bad.png"
     path.write_bytes(data)
@@ -239,7 +211,7 @@ def test_read_says_in_one_line_what_is_wrong(pillow, tmp_path, kind):
     assert "\n" not in str(caught.value)
 
 
-def test_read_a_missing_file_and_a_folder(pillow, tmp_path):
+def test_read_a_missing_file_and_a_folder(tmp_path):
     with pytest.raises(DigitImageError, match="missing.png: .*No such file"):
         read(tmp_path / "missing.png")
     with pytest.raises(DigitImageError, match="directory|[Pp]ermission"):

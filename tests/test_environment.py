@@ -28,28 +28,12 @@ def without_write_permission():
         ctypes.CDLL(None).prctl(drop_from_bounding_set, dac_override)
 
 
-@pytest.fixture
-def read_only(tmp_path):
-    folder = tmp_path / "read only"
-    folder.mkdir()
-    folder.chmod(0o555)
-    yield folder
-    folder.chmod(0o755)
-
-
 def assert_notice(finished, temporary, place):
     """One line, and nothing left in the folder that was used instead of `place`."""
     notice = finished.stderr.splitlines()[0]
     assert notice.startswith(f"PyTensor's compile cache {place}")
     assert "PYTENSOR_FLAGS=base_compiledir=FOLDER" in notice
     assert list(temporary.iterdir()) == []
-
-
-@pytest.fixture
-def temporary(tmp_path):
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    return folder
 
 
 @needs_posix
@@ -83,11 +67,15 @@ def test_working_folder_that_is_read_only(run, read_only, tiny_npz):
     assert "Traceback" not in finished.stderr
 
 
+def assert_c_is_refused(run, dataset, folder):
+    command = SGD, *TINY, dataset, "--backend", "c"
+    line = error_line(run(*command, environment={"PATH": folder}))
+    assert "The C backend cannot be used: " in line and "backend numba" in line
+
+
 @needs_posix
 def test_no_compiler(run, tmp_path, tiny_npz):
-    command = SGD, *TINY, tiny_npz, "--backend", "c"
-    line = error_line(run(*command, environment={"PATH": tmp_path}))
-    assert "The C backend cannot be used: " in line and "backend numba" in line
+    assert_c_is_refused(run, tiny_npz, tmp_path)
 
 
 def test_more_threads_than_cores(run, tmp_path, tiny_npz):
@@ -96,7 +84,11 @@ def test_more_threads_than_cores(run, tmp_path, tiny_npz):
 
 
 @needs_posix
-def test_message_that_the_locale_cannot_show(run):
-    finished = run(SGD, "--dataset", "größe.npz", environment=ASCII_LOCALE)
-    line = error_line(finished)
+@pytest.mark.parametrize(
+    "environment",
+    [ASCII_LOCALE, {"PYTHONIOENCODING": "ascii:strict"}],
+    ids=["locale", "encoding"],
+)
+def test_message_that_cannot_be_shown(run, environment):
+    line = error_line(run(SGD, "--dataset", "größe.npz", environment=environment))
     assert "gr\\" in line and "expected a dataset, found no such file" in line

@@ -19,7 +19,6 @@ from drawn import (  # noqa: E402
     words,
 )
 
-from utils.files import WriteError  # noqa: E402
 from utils.report import figures  # noqa: E402
 from utils.report.learning_curves import LearningCurves  # noqa: E402
 
@@ -76,19 +75,6 @@ def test_curves_hold_the_numbers_of_the_run():
     assert "test error 25.00 %" in shown and "test error of each new best" in shown
 
 
-def test_curves_after_a_number_of_steps_mark_the_latest_model():
-    curves = LearningCurves(HISTORY, METADATA | {"step": 50, "epoch": 5})
-    figure = figures.learning_curve(curves)
-    for panel in figure.axes:
-        assert panel.get_xlabel() == "step"
-        assert panel.lines[0].get_xdata().tolist() == [10, 20, 30, 40, 50]
-        assert panel.lines[-1].get_xdata()[0] == 50
-        low, high = panel.get_xlim()
-        assert low < 10 and 50 < high
-    shown = words(figure)
-    assert "Latest model: step 50 (dashed)" in shown and "best" not in shown
-
-
 def test_curves_of_one_validation():
     figure = figures.learning_curve(LearningCurves(HISTORY[:1], METADATA))
     assert "Best model: epoch 1 (dashed)" in words(figure)
@@ -123,11 +109,6 @@ def test_style_of_the_person_changes_nothing():
         np.testing.assert_array_equal(pixels(figures.weights(example())), reference)
 
 
-def test_folder_that_is_gone(tmp_path):
-    with pytest.raises(WriteError, match="weights.png: cannot be written"):
-        figures.save(example(), tmp_path / "gone")
-
-
 def test_confusion_counts_every_example():
     evaluation = example(n=1000)
     predictions = evaluation.probabilities.argmax(axis=1).tolist()
@@ -157,12 +138,6 @@ def test_confusion_says_why_training_printed_another_error():
     evaluation = example(answers=answers, test_error=0.3, batch_size=5)
     shown = words(figures.confusion(evaluation))
     assert "30.000000 %, of the same 10 examples" in shown
-
-
-def test_confusion_of_a_class_without_examples():
-    figure = figures.confusion(example(answers=[(0, 0), (0, 0)]))
-    assert [text.get_text() for text in figure.axes[0].texts] == ["2\n100.0 %"]
-    assert "0 of all 2 test examples are wrong: 0.00 %" in words(figure)
 
 
 @pytest.mark.parametrize("n_out, cell", [(30, r"\d+"), (50, None)])

@@ -3,6 +3,7 @@
 import errno
 import os
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -79,46 +80,35 @@ def test_reaches_the_disk_before_and_after_it_gets_its_name(old, monkeypatch):
     ],
 )
 def test_failure_leaves_the_old_file(old, monkeypatch, moment, failure, advice):
-    def fail(*arguments):
-        raise failure
-
-    monkeypatch.setattr(atomic.os, moment, fail)
-    with pytest.raises(WriteError, match=advice) as caught:
-        write_atomic(old, b"new")
+    with monkeypatch.context() as patch:
+        patch.setattr(atomic.os, moment, Mock(side_effect=failure))
+        with pytest.raises(WriteError, match=advice) as caught:
+            write_atomic(old, b"new")
     assert str(caught.value).startswith(f"{old}: cannot be written (")
     assert caught.value.errno == failure.errno
-    monkeypatch.undo()
     assert_untouched(old)
 
 
 @pytest.mark.parametrize("moment", ["fsync", "replace"])
 def test_interrupt_leaves_the_old_file(old, monkeypatch, moment):
-    def interrupt(*arguments):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(atomic.os, moment, interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        write_atomic(old, b"new")
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(atomic.os, moment, Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            write_atomic(old, b"new")
     assert_untouched(old)
 
 
-def test_name_of_a_folder(tmp_path):
-    (tmp_path / "folder").mkdir()
-    for path in (tmp_path / "folder", tmp_path, "."):
-        with pytest.raises(WriteError, match="it is a folder"):
-            write_atomic(path, b"new")
-    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
-
-
-def test_missing_folder(tmp_path):
-    with pytest.raises(WriteError, match="No such file .*create the folder"):
-        write_atomic(tmp_path / "missing" / "file", b"new")
-
-
-def test_file_in_the_place_of_a_folder(old):
-    with pytest.raises(WriteError, match="in a folder that exists"):
-        write_atomic(old / "file", b"new")
+@pytest.mark.parametrize(
+    "place, message",
+    [
+        ("", "it is a folder"),
+        ("missing/file", "No such file .*create the folder"),
+        ("file/file", "in a folder that exists"),
+    ],
+)
+def test_place_where_no_file_can_be(old, place, message):
+    with pytest.raises(WriteError, match=message):
+        write_atomic(old.parent / place, b"new")
     assert_untouched(old)
 
 

@@ -33,22 +33,6 @@ def test_fingerprint_is_a_digest_of_the_sampled_images(splits):
     assert fingerprint(strided) == expected
 
 
-CHANGES = {
-    "a sampled pixel": lambda x, y: (x ^ np.eye(len(x), 3, -1022, dtype=x.dtype), y),
-    "a label": lambda x, y: (x, y ^ (np.arange(len(y)) == 500).astype(y.dtype)),
-    "dtype of images": lambda x, y: (x.view(np.int8), y),
-    "dtype of labels": lambda x, y: (x, y.view(np.uint32)),
-    "shape": lambda x, y: (x.reshape(1, -1), y),
-    "one image less": lambda x, y: (x[:-1], y[:-1]),
-}
-
-
-@pytest.mark.parametrize("change", CHANGES)
-def test_fingerprint_sees_a_change(splits, change):
-    changed = [CHANGES[change](*splits[0]), *splits[1:]]
-    assert fingerprint(changed) != fingerprint(splits)
-
-
 def mapped_bytes():
     """How much of the files that this process has mapped is in memory."""
     status = Path("/proc/self/status").read_text()

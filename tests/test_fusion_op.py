@@ -5,18 +5,12 @@ Numba compiles for many seconds, here for one precision; the other is in the lon
 
 import numpy as np
 import pytensor
-import pytensor.tensor as pt
 import pytest
 from fused import TOLERANCES, assert_right, expected, operations, problem, variables
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from pytensor.compile.mode import Mode
 from pytensor.gradient import DisconnectedInputError, NullTypeGradError, verify_grad
-from scipy.optimize import approx_fprime
 from scipy.special import softmax
 
 from utils.backends.fusion import softmax_regression_errors, softmax_regression_loss
-from utils.backends.fusion.c_op import SoftmaxRegression
 
 N_OUT = [*range(2, 18), 33, 100, 128]
 N_IN = [1, 2, 3, 7, 15, 16, 17, 31, 784]
@@ -37,34 +31,6 @@ def test_values_agree_with_scipy(linker, dtype):
             assert_right(linker, dtype, problem(n, n_in, n_out, dtype, seed=n))
 
 
-@settings(deadline=None, max_examples=100)
-@given(
-    n=st.integers(1, 150),
-    n_in=st.integers(1, 80),
-    n_out=st.integers(2, 40),
-    dtype=st.sampled_from(sorted(TOLERANCES)),
-    seed=st.integers(0, 2**32),
-)
-def test_values_agree_with_scipy_for_any_shape(n, n_in, n_out, dtype, seed):
-    # Among any problems are some whose terms, up to 1, cancel, or whose loss is tiny.
-    assert_right("c", dtype, problem(n, n_in, n_out, dtype, seed), least=0.1)
-
-
-@each_code
-def test_gradients_agree_with_finite_differences(linker, dtype):
-    x, W, b, y = problem(50, 5, 3, dtype)
-
-    def call(theta):
-        theta = theta.astype(dtype)
-        return operations(linker, dtype)(x, theta[:15].reshape(5, 3), theta[15:], y)
-
-    theta = np.append(W, b).astype("float64")
-    step, tolerance = {"float32": (0.01, 1e-2), "float64": (1e-7, 1e-6)}[dtype]
-    _, gW, gb, _ = call(theta)
-    found = approx_fprime(theta, lambda theta: float(call(theta)[0]), step)
-    np.testing.assert_allclose(np.append(gW, gb), found, atol=tolerance)
-
-
 @pytest.mark.parametrize("n_labels", [6, 4])
 def test_gradient_of_each_input_is_verified(n_labels):
     *inputs, y = problem(6, 4, 3, seed=1)
@@ -77,58 +43,23 @@ def test_gradient_of_each_input_is_verified(n_labels):
         verify_grad(loss, inputs, rng=np.random.default_rng(2))
 
 
-def test_gradient_of_a_gradient_is_refused():
+def test_gradients_of_gradients_and_of_errors_are_refused():
     x, W, b, y = variables("float64")
     _, gW, _ = softmax_regression_loss(x, W, b, y)
     with pytest.raises(NullTypeGradError):
         pytensor.grad(gW.sum(), W)
-
-
-def test_errors_have_no_gradient():
-    x, W, b, y = variables("float64")
     with pytest.raises(DisconnectedInputError):
         pytensor.grad(softmax_regression_errors(x, W, b, y), W)
 
 
-def test_shapes_are_inferred_without_the_values():
-    inputs = variables("float64")
-    outputs = [*softmax_regression_loss(*inputs), softmax_regression_errors(*inputs)]
-    shapes, mode = [output.shape for output in outputs], Mode("py", "fast_run")
-    function = pytensor.function(inputs, shapes, mode=mode, on_unused_input="ignore")
-    nodes = function.maker.fgraph.toposort()
-    assert not any(isinstance(node.op, SoftmaxRegression) for node in nodes)
-    found = [tuple(shape) for shape in function(*problem(4, 7, 3))]
-    assert found == [(), (7, 3), (3,), ()]
-
-
-@each_precision
-def test_static_shapes_are_those_of_the_parameters(dtype):
-    W, b = (pt.tensor(dtype=dtype, shape=shape) for shape in ((7, 3), (3,)))
-    x, _, _, y = variables(dtype)
-    outputs = softmax_regression_loss(x, W, b, y)
-    assert [v.type.shape for v in outputs] == [(), (7, 3), (3,)]
-    assert {v.type.dtype for v in outputs} == {dtype}
-
-
-@pytest.mark.parametrize(
-    "dtypes",
-    [
-        ("float32", "float64", "float32", "int32"),
-        ("float16", "float16", "float16", "int32"),
-        ("int32", "int32", "int32", "int32"),
-        ("float64", "float64", "float64", "uint64"),
-        ("float64", "float64", "float64", "float64"),
-        ("float64", "float64", "float64", "bool"),
-    ],
-)
-def test_other_types_are_refused(dtypes):
-    dims = (2, 2, 1, 1)
-    inputs = [
-        pt.tensor(dtype=d, shape=(None,) * n) for d, n in zip(dtypes, dims, strict=True)
-    ]
-    for op in (softmax_regression_loss, softmax_regression_errors):
-        with pytest.raises(TypeError, match="expected .*found"):
-            op(*inputs)
+def test_other_types_are_refused():
+    mixed = [variables("float32")[0], *variables("float64")[1:]]
+    others = [variables("float16"), variables("int32"), mixed]
+    others += [variables("float64", labels) for labels in ("uint64", "float64", "bool")]
+    for inputs in others:
+        for op in (softmax_regression_loss, softmax_regression_errors):
+            with pytest.raises(TypeError, match="expected .*found"):
+                op(*inputs)
 
 
 @each_code
@@ -151,21 +82,18 @@ def test_negative_labels_count_from_the_last_class_except_in_errors(linker, dtyp
 
 
 @each_code
-@pytest.mark.parametrize("cut", ["rows of x", "columns of x", "W", "b", "b to one"])
-def test_shapes_that_do_not_fit_raise(linker, dtype, cut):
+def test_shapes_that_do_not_fit_raise(linker, dtype):
     x, W, b, y = problem(20, 7, 3, dtype)
-    values = {
-        "rows of x": (x[:19], W, b, y),
-        "columns of x": (x[:, 1:].copy(), W, b, y),
-        "W": (x, W[1:], b, y),
-        "b": (x, W, b[1:], y),
-        "b to one": (x, W, b[:1], y),
-    }
-    refused = pytest.raises(
-        (IndexError, ValueError), match="not fit|labels for|out of bounds"
-    )
-    with refused:
-        operations(linker, dtype)(*values[cut])
+    for values in (
+        (x[:19], W, b, y),
+        (x[:, 1:].copy(), W, b, y),
+        (x, W[1:], b, y),
+        (x, W, b[1:], y),
+        (x, W, b[:1], y),
+    ):
+        message = "not fit|labels for|out of bounds"
+        with pytest.raises((IndexError, ValueError), match=message):
+            operations(linker, dtype)(*values)
 
 
 @each_code
@@ -175,15 +103,6 @@ def test_empty_minibatch(linker, dtype):
     assert np.isnan(loss) and np.isnan(errors)
     np.testing.assert_array_equal(gW, np.zeros((7, 3), dtype))
     np.testing.assert_array_equal(gb, np.zeros(3, dtype))
-
-
-@each_code
-def test_logits_of_a_thousand_stay_finite(linker, dtype):
-    x = np.tile(np.array([[1.0], [-1.0], [0.5]], dtype), (20, 1))
-    W, b = np.array([[1000, -1000, 0]], dtype), np.zeros(3, dtype)
-    y = np.random.default_rng(0).integers(0, 3, 60).astype("int32")
-    assert np.isfinite(operations(linker, dtype)(x, W, b, y)[0])
-    assert_right(linker, dtype, (x, W, b, y))
 
 
 @each_code
@@ -262,18 +181,10 @@ def test_misaligned_arrays_are_refused_not_misread():
 
 
 @each_code
-def test_results_outlive_the_next_call(linker, dtype):
-    values = problem(61, 7, 3, dtype)
-    first = operations(linker, dtype)(*values)
-    copies = [v.copy() for v in first]
-    operations(linker, dtype)(*problem(61, 7, 3, dtype, seed=9))
-    for kept, copy in zip(first, copies, strict=True):
-        np.testing.assert_array_equal(kept, copy)
-
-
-@each_code
-def test_two_calls_are_equal_bit_for_bit(linker, dtype):
+def test_results_outlive_the_next_calls_which_are_equal_bit_for_bit(linker, dtype):
     values = problem(2000, 784, 10, dtype)
-    first, second = (operations(linker, dtype)(*values) for _ in range(2))
-    for a, b in zip(first, second, strict=True):
-        assert a.tobytes() == b.tobytes()
+    first = operations(linker, dtype)(*values)
+    kept = [v.tobytes() for v in first]
+    operations(linker, dtype)(*problem(2000, 784, 10, dtype, seed=9))
+    second = operations(linker, dtype)(*values)
+    assert [v.tobytes() for v in first] == kept == [v.tobytes() for v in second]

@@ -35,14 +35,6 @@ def test_numbers_come_back_exactly(tmp_path):
     assert table["minibatch_cost"].tolist() == [row[2] for row in ROWS]
 
 
-def test_pandas_reads_it(tmp_path):
-    pandas = pytest.importorskip("pandas")
-    (tmp_path / "h.csv").write_bytes(history.dumps(ROWS))
-    table = pandas.read_csv(tmp_path / "h.csv", float_precision="round_trip")
-    assert table["epoch"].dtype == table["iteration"].dtype == "int64"
-    assert table["validation_error"].tolist() == [row[3] for row in ROWS]
-
-
 def test_conjugate_gradient_counts_iterations_and_unknown_numbers_are_empty():
     content = history.dumps([(3, -1, math.nan, 0.5, 0.25, 1.5)])
     assert content.decode().splitlines()[1] == "3,3,,0.5,0.25,1.5"

@@ -27,24 +27,7 @@ def test_hyperparameters_learning_rate(value):
         check_hyperparameters(n_epochs=1, batch_size=1, learning_rate=value)
 
 
-def test_hyperparameters_usual_ones_pass():
-    check_hyperparameters(n_epochs=1000, batch_size=600, learning_rate=0.13)
-    check_hyperparameters(n_epochs=1, batch_size=None)
-    check_hyperparameters(1, 1, 0.1, shuffle=0, n_steps=1)
-
-
-def test_minibatch_counts_of_mnist():
+def test_minibatch_counts_of_mnist_of_a_small_set_and_of_a_given_size():
     assert minibatch_counts([50_000, 10_000, 10_000]) == (600, 83, 16, 16)
-
-
-def test_minibatch_counts_default_of_a_small_set():
     assert minibatch_counts([1197, 300, 300]) == (20, 59, 15, 15)
-
-
-def test_minibatch_counts_given_size_is_kept():
     assert minibatch_counts([1197, 300, 300], 300) == (300, 3, 1, 1)
-
-
-def test_minibatch_counts_too_large_names_both_sizes():
-    with pytest.raises(ValueError, match="301 .*validation split, which holds 300"):
-        minibatch_counts([1197, 300, 300], 301)

@@ -96,15 +96,6 @@ def test_rewrite_belongs_to_this_mode_alone():
     assert found == [True, False, False]
 
 
-def test_minibatch_infers_its_shape():
-    x, i = pt.matrix("x", dtype="float64"), pt.lscalar("i")
-    shape = pytensor.function([x, i], Minibatch(4, 2, 1)(x, i).shape, mode=Mode("py"))
-    assert not any(
-        isinstance(node.op, Minibatch) for node in shape.maker.fgraph.apply_nodes
-    )
-    np.testing.assert_array_equal(shape(np.zeros((9, 3)), 0), [4, 3])
-
-
 def test_float32_sum_adds_in_float64():
     values = np.ones(33, "float32")
     # In float32 2**24 + 1 is 2**24 again.

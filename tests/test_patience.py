@@ -130,12 +130,9 @@ def test_significant_improvement_doubles_patience(
 
 
 def test_epochs_end_a_run_before_patience(train_on):
-    monitor = Totals()
-    result, done = train_on([0.1], n_epochs=3, monitor=monitor)
-    assert result.n_epochs == 3
+    result, done = train_on([0.1], n_epochs=3)
     assert result.ended_because == "all epochs done"
-    assert done == [*range(83)] * 3
-    assert set(monitor.totals) == {len(done)}
+    assert len(done) == 3 * 83
 
 
 @pytest.mark.parametrize("n_steps", [1, 2, 3, 83, 84, 5100])

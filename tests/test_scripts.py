@@ -13,26 +13,9 @@ from utils.training import model_file
 
 def assert_trains_and_predicts(run, folder, *options):
     trained = run(SGD, "--dataset", "digits", "--n-epochs", 3, *options, status=0)
-    lines = trained.stdout.splitlines()
-    assert lines[:3] == [
-        "... loading data",
-        "... building the model",
-        "... training the model",
-    ]
-    assert re.fullmatch(
-        r"epoch 1, minibatch 59/59, validation error \d+\.\d{6} %", lines[3]
-    )
-    assert re.fullmatch(
-        r" {5}epoch 1, minibatch 59/59, test error of best model \d+\.\d{6} %", lines[4]
-    )
-    assert re.fullmatch(
-        r"Optimization complete with best validation score of \d+\.\d{6} %,"
-        r"with test performance \d+\.\d{6} %",
-        lines[-2],
-    )
-    assert re.fullmatch(
-        r"The code run for 3 epochs, with \d+\.\d{6} epochs/sec", lines[-1]
-    )
+    assert len(validation_errors(trained.stdout)) == 3
+    last = trained.stdout.splitlines()[-1]
+    assert re.fullmatch(r"The code run for 3 epochs, with \d+\.\d{6} epochs/sec", last)
     assert "arning" not in trained.stderr
     *_, ending, duration = trained.stderr.splitlines()
     assert ending == "... ended in epoch 3: all epochs done"

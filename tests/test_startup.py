@@ -5,7 +5,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import needs_compiler, needs_posix
+from conftest import needs_posix
 from processes import CG, REPOSITORY, SGD, TINY, error_line
 
 from utils.training import checkpoint_file, model_file
@@ -45,16 +45,6 @@ def test_signal_during_imports(start_importing, number, module):
     process = start_importing(SGD, "--dataset", "digits")
     assert signalled(process, number, f" {module}") == []
     assert process.returncode == -number
-
-
-@needs_posix
-@needs_compiler
-def test_signal_during_compilation(start_importing, tmp_path, tiny_npz):
-    cold = {"PYTENSOR_FLAGS": f"base_compiledir={tmp_path / 'cold'}"}
-    process = start_importing(SGD, *TINY, tiny_npz, "--backend", "c", environment=cold)
-    errors = signalled(process, signal.SIGINT, "... compiling", 0.5)
-    assert errors == [f"{SGD}: stopped by SIGINT outside of training"]
-    assert process.returncode == 130
 
 
 def test_interrupt_that_was_ignored_stays_so(run):

@@ -60,12 +60,9 @@ def test_each_image_is_scaled_for_itself(dtype):
     np.testing.assert_array_equal(in_bytes[:, 0], [0, 0])
 
 
-def test_images_past_the_last_tile_are_left_out():
+def test_images_past_the_last_tile_are_left_out_and_no_images_give_an_empty_grid():
     tiled = tile_raster_images(X, (1, 2), (1, 2), scale_rows_to_unit_interval=False)
     np.testing.assert_array_equal(tiled, [[0, 255, 63, 127]])
-
-
-def test_no_images_give_an_empty_grid():
     tiled = tile_raster_images(np.empty((0, 6)), (2, 3), (2, 2), (1, 1))
     np.testing.assert_array_equal(tiled, np.zeros((5, 7), "uint8"))
 
@@ -96,12 +93,3 @@ def test_what_does_not_fit_is_named():
         tile_raster_images(X, (3, 3), (1, 1))
     with pytest.raises(ValueError, match="four channels .* a tuple of 3"):
         tile_raster_images((X, X, X), (1, 2), (1, 1))
-
-
-def test_import_of_utils_is_cheap(run):
-    program = (
-        "import sys; from utils import tile_raster_images\n"
-        "print({'pytensor', 'matplotlib', 'PIL', 'scipy'} & set(sys.modules))"
-    )
-    shown = run("-c", program)
-    assert shown.stdout == "set()\n", shown.stderr

@@ -56,7 +56,6 @@ def test_damaged_c_modules_are_compiled_again(train, tmp_path, tiny_npz):
 
 def test_run_with_damaged_numba_cache(train, tmp_path, tiny_npz):
     """The outermost function of each graph: of one its index, of the next its code."""
-    pytest.importorskip("numba")
     command = SGD, *TINY, tiny_npz, "--backend", "numba"
     expected = finish(train("first", *command))
     indices = sorted((tmp_path / "compiled").glob("numba/*numba_funcified_fgraph*.nbi"))
@@ -69,7 +68,6 @@ def test_run_with_damaged_numba_cache(train, tmp_path, tiny_npz):
 
 def test_two_runs_at_once_share_numbas_cache(train, tmp_path, tiny_npz):
     """From an empty cache, and of two precisions, whose functions have one name."""
-    pytest.importorskip("numba")
     command = SGD, *TINY, tiny_npz, "--backend", "numba", "--floatX"
 
     def both(name):
@@ -86,7 +84,7 @@ def test_two_runs_at_once_share_numbas_cache(train, tmp_path, tiny_npz):
 
 @needs_compiler
 def test_runs_at_once_share_folder_and_caches(start, tmp_path):
-    """From empty caches; then a third run, with what they left, of which one is cut."""
+    """From empty caches; then a third run, with what they left."""
     large = write(tmp_path / "large.pkl.gz", make_splits(width=20_000))
     compiled, cache = tmp_path / "compiled", tmp_path / "cache"
     caches = {"PYTENSOR_FLAGS": f"base_compiledir={compiled}", "LOGREG_CACHE": cache}
@@ -106,12 +104,5 @@ def test_runs_at_once_share_folder_and_caches(start, tmp_path):
     (entry,) = (cache / "decoded").iterdir()
     assert len(decoded_cache.load(entry)) == 3
 
-    modules = sorted(compiled.glob("compiledir_*/tmp*/*.so"))
-    damaged = modules[0]
-    damage(damaged, "half")
     assert finish(begin()) == expected
     assert (folder / "best_model.pkl").read_bytes() == model
-    # It compiled the damaged one again, and used the others.
-    left = sorted(compiled.glob("compiledir_*/tmp*/*.so"))
-    assert len(left) == len(modules)
-    assert set(modules) - set(left) == {damaged}

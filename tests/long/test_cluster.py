@@ -3,7 +3,7 @@
 import numpy as np
 import pytensor
 import pytest
-from test_cluster import check_costs, ready, train
+from test_cluster import train
 
 import logistic_cg
 from utils.errors import DivergenceError
@@ -23,22 +23,6 @@ def cluster():
 def float64():
     with pytensor.config.change_flags(floatX="float64"):
         yield
-
-
-def test_no_more_shards_than_minibatches_of_a_split(cluster, float64, tiny_npz):
-    """With ten shards the two validation minibatches make two parts."""
-    objective = ready(cluster, tiny_npz, shards=10)
-    objective.set_theta(np.zeros(39))
-    assert [n for n, _, _ in objective.costs_and_gradients()] == [1] * 10
-    assert len(objective.validation_errors()) == 2
-    assert len(objective.test_errors()) == 3
-
-
-@pytest.mark.parametrize("shards", [1, 4])
-def test_every_cost_equals_that_of_one_process(
-    cluster, float64, tiny_npz, tmp_path, capsys, shards
-):
-    check_costs(cluster, tiny_npz, shards, tmp_path, capsys)
 
 
 def test_stopped_run_resumes_on_the_cluster_with_its_shards(

@@ -4,17 +4,10 @@ import gzip
 import pickle
 
 import numpy as np
-import pytest
-from test_decoded_cache import make_splits, write
+from small_files import assert_splits
+from test_decoded_cache import make_splits
 
 from utils.datasets import decoded_cache, load
-
-
-@pytest.fixture
-def source(tmp_path, monkeypatch):
-    """A gzipped dataset that is large enough to be kept."""
-    monkeypatch.setenv("LOGREG_CACHE", str(tmp_path / "cache"))
-    return write(tmp_path / "source.pkl.gz", make_splits(width=20_000))
 
 
 def test_an_entry_damaged_at_any_byte_is_the_same_or_none(folder):
@@ -36,14 +29,6 @@ def test_an_entry_damaged_at_any_byte_is_the_same_or_none(folder):
         assert decoded_cache.load(entry) is None
 
 
-def test_processes_at_once_leave_one_sound_entry(start, source, tmp_path):
-    program = "import sys; from utils.datasets import load; load(sys.argv[1])"
-    runs = [start("-c", program, source) for _ in range(4)]
-    assert [run.communicate(timeout=60) for run in runs] == [("", "")] * 4
-    [entry] = (tmp_path / "cache" / "decoded").iterdir()
-    assert decoded_cache.load(entry) is not None
-
-
 def test_real_mnist_is_the_tutorials(mnist_folder, tmp_path, monkeypatch):
     monkeypatch.setenv("LOGREG_CACHE", str(tmp_path / "cache"))
     with gzip.open(mnist_folder / "mnist.pkl.gz") as file:
@@ -52,8 +37,5 @@ def test_real_mnist_is_the_tutorials(mnist_folder, tmp_path, monkeypatch):
     for path in (mnist_folder / "mnist.pkl.gz",) * 2 + (mnist_folder,):
         splits = load(path)
         assert [x.shape for x, _ in splits] == [(50000, 784)] + [(10000, 784)] * 2
-        for (x, y), (want_x, want_y) in zip(splits, want, strict=True):
-            np.testing.assert_array_equal(x, want_x)
-            np.testing.assert_array_equal(y, want_y)
-            assert (x.dtype, y.dtype) == (np.float32, np.int32)
+        assert_splits(splits, want)
         assert splits[0][0].max() == 0.99609375

@@ -1,23 +1,11 @@
 """Both scripts as processes: each backend and precision, and the rest of bad input."""
 
 import re
-from importlib.util import find_spec
 
 import pytest
-from conftest import needs_compiler
-from processes import CG, SCRIPTS, SGD, TINY, error_line, published, validation_errors
+from conftest import BACKENDS
+from processes import CG, SGD, TINY, error_line, published, validation_errors
 from test_scripts import assert_published_figures, assert_trains_and_predicts
-
-BACKENDS = [
-    pytest.param("c", marks=needs_compiler),
-    "numba",
-    pytest.param(
-        "jax",
-        marks=pytest.mark.skipif(
-            find_spec("jax") is None, reason="needs the extra `jax`"
-        ),
-    ),
-]
 
 
 @pytest.mark.parametrize("backend", BACKENDS[1:])
@@ -25,36 +13,10 @@ def test_sgd_trains_and_predicts_digits(run, tmp_path, backend):
     assert_trains_and_predicts(run, tmp_path, "--backend", backend)
 
 
-def test_cg_trains_on_digits_and_predict_reads_its_model(run):
-    trained = run(CG, "--dataset", "digits", "--n-epochs", 5, status=0)
-    assert len(validation_errors(trained.stdout)) == 5
-    predicted = run("-c", "import logistic_sgd; logistic_sgd.predict()", status=0)
-    assert len(predicted.stdout.splitlines()) == 2
-
-
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_quiet_keeps_the_lines_of_the_tutorial(run, script):
-    quiet = run(script, "--dataset", "digits", "--n-epochs", 1, "--quiet", status=0)
-    assert quiet.stdout.splitlines()[0] == "... loading data"
-    assert re.fullmatch(rf"The code for file {script} ran for \d+\.\ds\n", quiet.stderr)
-
-
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_two_runs_save_the_same_parameters(run, tmp_path, script):
-    for name in ("first.pkl", "second.pkl"):
-        run(script, "--dataset", "digits", "--n-epochs", 2, "--model", name, status=0)
-    first, second = tmp_path / "first.pkl", tmp_path / "second.pkl"
-    assert first.read_bytes() == second.read_bytes()
-
-
 @pytest.mark.parametrize(
     "script, arguments, message",
     [
-        (SGD, ["--dataset", "missing.pkl.gz"], "missing.pkl.gz"),
-        (CG, ["--dataset", "missing.pkl.gz"], "missing.pkl.gz"),
         (SGD, ["--dataset", "digits", "--batch-size", "301"], "301 .* holds 300"),
-        (CG, ["--dataset", "digits", "--batch-size", "301"], "301 .* holds 300"),
-        (SGD, ["--dataset", "digits", "--batch-size", "0"], "batch_size is 0"),
         (CG, ["--dataset", "digits", "--n-epochs", "0"], "n_epochs is 0"),
     ],
 )

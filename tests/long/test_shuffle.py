@@ -1,18 +1,15 @@
 """Shuffled runs of a fixed number of steps on each backend, and on MNIST."""
 
 import re
-from importlib.util import find_spec
 
 import pytensor
 import pytest
-from conftest import needs_compiler
+from conftest import needs_compiler, needs_jax
 from test_shuffle import check_steps, train
 
 from logistic_sgd import sgd_optimization_mnist
 
 __all__ = ["train"]
-
-JAX = pytest.mark.skipif(find_spec("jax") is None, reason="needs the extra `jax`")
 
 
 @pytest.mark.parametrize(
@@ -20,7 +17,7 @@ JAX = pytest.mark.skipif(find_spec("jax") is None, reason="needs the extra `jax`
     [
         pytest.param("c", "float64", 1e-12, marks=needs_compiler),
         ("numba", "float32", 1e-5),
-        pytest.param("jax", "float32", 1e-5, marks=JAX),
+        pytest.param("jax", "float32", 1e-5, marks=needs_jax),
     ],
 )
 def test_training_takes_the_steps_of_numpy(
