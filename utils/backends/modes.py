@@ -162,13 +162,14 @@ def warm_up(*functions, index=0):
     Parameters
     ----------
     *functions : pytensor.compile.executor.Function
-        Each takes a minibatch index.
+        Each takes a minibatch index; those that take more are not called.
     index : int
         A minibatch index that is valid for all of them.
     """
     variables = shared_variables(*functions, updated=True)
     values = [variable.get_value() for variable in variables]
     for function in functions:
-        function(index)
+        if sum(not entry.shared for entry in function.maker.inputs) == 1:
+            function(index)
     for variable, value in zip(variables, values, strict=True):
         variable.set_value(value, borrow=True)
