@@ -1,6 +1,5 @@
 """The objective of conjugate gradient, computed by a cluster's workers."""
 
-import functools
 import os
 import time
 
@@ -83,9 +82,8 @@ class ClusterObjective:
         )
         self._pool = WorkerPool(cluster, job, self._shards, notify)
         quick = Mode("py", "fast_compile")
-        self._compile = functools.partial(
-            compile_functions, splits, n_in, n_out, batch_size, quick
-        )
+        sizes = n_in, n_out, batch_size
+        self._compile = lambda: compile_functions(splits, *sizes, quick)
 
     set_theta = Objective.set_theta
 

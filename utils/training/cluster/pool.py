@@ -23,19 +23,8 @@ class WorkerLost(Exception):
 class WorkerPool:
     """Workers that compute together; some may join or be lost at any time.
 
-    Parameters
-    ----------
-    cluster : utils.training.cluster.Cluster
-    job : utils.training.cluster.worker.Job
-    shards : list of range
-        Minibatches of the training set, from which workers get their first rows.
-    notify : callable
-        Called with each one-line remark.
-
-    Raises
-    ------
-    ClusterError
-        If a worker cannot do the job; the message names it, with the reason.
+    Each worker of the `cluster` is given the `job`, a `worker.Job`, and its first rows
+    of the training set from `shards`, a list of ranges of minibatches.
     """
 
     def __init__(self, cluster, job, shards, notify):
@@ -64,32 +53,18 @@ class WorkerPool:
     def map(self, method, theta, parts, *arguments):
         """Share out parts of the work, consecutive ones to each worker.
 
-        Parameters
-        ----------
-        method : str
-            A method of `ShardWorker`. It is called on each worker with `theta`, a list
-            of some of the parts, and `arguments`.
-        theta : numpy.ndarray
-        parts : list of range
-        arguments : tuple
-
-        Returns
-        -------
-        list
-            The method's result for each part, in the order of `parts`.
-
-        Raises
-        ------
-        ClusterError
-            If no worker is left, or one fails in another way than by being lost.
+        `method` is the name of one of `ShardWorker`. It is called on each worker with
+        `theta`, a list of some of the parts, and `arguments`. Returns its results for
+        all parts, in their order. Raises `ClusterError` if no worker is left, or one
+        fails in another way than by being lost.
         """
         results, lost = {}, 0
         while len(results) < len(parts):
             self._welcome()
             missing = [i for i in range(len(parts)) if i not in results]
-            answers = []
             ready = self._ready.items()
             shares = split_evenly(missing, len(ready))
+            answers = []
             for (address, actor), share in zip(ready, shares, strict=False):
                 mine = [parts[i] for i in share]
                 call = self._call(address, actor, method, theta, mine, *arguments)

@@ -36,19 +36,10 @@ class ShardWorker:
     _held = None
 
     def prepare(self, job, minibatches):
-        """Map the data and compile.
+        """Map the data and compile for a `job`, a pickled `Job`.
 
-        Parameters
-        ----------
-        job : bytes
-            A pickled `Job`.
-        minibatches : range
-            The minibatches of the training set that this worker will be given first.
-
-        Returns
-        -------
-        str or None
-            Why this worker cannot do the job; None if it can.
+        `minibatches` is the range of those of the training set that this worker will be
+        given first. Returns why this worker cannot do the job; None if it can.
         """
         job = pickle.loads(job)
         config.floatX = job.floatX
@@ -97,9 +88,8 @@ class ShardWorker:
         if minibatches == self._held:
             return
         self._held = minibatches
-        rows = slice(
-            *(i * self._batch_size for i in (minibatches[0], minibatches.stop))
-        )
+        first, stop = minibatches.start, minibatches.stop
+        rows = slice(first * self._batch_size, stop * self._batch_size)
         for shared, whole in zip(self._train, self._whole, strict=True):
             shared.set_value(whole[rows], borrow=True)
 
@@ -114,17 +104,8 @@ class ShardWorker:
     def errors(self, theta, parts, split):
         """Compute the fraction of errors of minibatches of a split.
 
-        Parameters
-        ----------
-        theta : numpy.ndarray, ``(n_parameters,)``, floatX
-        parts : list of range
-            Minibatches of the split.
-        split : {"validation", "test"}
-
-        Returns
-        -------
-        list of list of float
-            The errors of each part's minibatches.
+        As `costs_and_gradients`, for `parts` of the "validation" or "test" `split`;
+        returns a list of floats for each part, the errors of its minibatches.
         """
         self._theta.set_value(theta)
         model = self._errors[split]
