@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from utils.report.evaluation import MOST_COUNTED_CLASSES, image_shape
-from utils.report.page.images import data_uri, grey
+from utils.report.evaluation import MOST_COUNTED_CLASSES
+from utils.report.page.images import grey, picture_list
 
 MOST_MISTAKES = 20
 
@@ -14,7 +14,15 @@ LEVELS = 0.005, 0.01, 0.02, 0.04, 0.08
 def confusion(evaluation):
     """A sentence on the commonest mistake, and the table of all counts."""
     n_out = len(evaluation.counts)
-    sentence = f"<p>{_commonest(evaluation)}</p>"
+    if evaluation.commonest_confusion is None:
+        sentence = "<p>Every test example is classified correctly.</p>"
+    else:
+        label, prediction = evaluation.commonest_confusion
+        sentence = (
+            f"<p>The commonest mistake: {label} is read as {prediction}, "
+            f"{evaluation.counts[label, prediction]:,} of "
+            f"{evaluation.totals[label]:,} times.</p>"
+        )
     if n_out > MOST_COUNTED_CLASSES:
         return f"{sentence}<p>A table of {n_out:,} classes would not be readable.</p>"
     head = "".join(f'<th scope="col">{c}</th>' for c in range(n_out))
@@ -41,34 +49,20 @@ def confusion(evaluation):
     )
 
 
-def _commonest(evaluation):
-    if evaluation.commonest_confusion is None:
-        return "Every test example is classified correctly."
-    label, prediction = evaluation.commonest_confusion
-    return (
-        f"The commonest mistake: {label} is read as {prediction}, "
-        f"{evaluation.counts[label, prediction]:,} of {evaluation.totals[label]:,} "
-        "times."
-    )
-
-
 def mistakes(evaluation):
     """A list of pictures, the mistakes of which the model was most confident."""
     wrong = evaluation.mistakes
     if not len(wrong):
         return "<p>There are none.</p>"
     shown = wrong[:MOST_MISTAKES]
-    height, width = image_shape(evaluation.images.shape[1])
-    pictures = grey(evaluation.scaled(shown)).reshape(-1, height, width)
-    items = "".join(
-        f'<li><figure><img src="{data_uri(picture)}" width="{width}" '
-        f'height="{height}" alt="Test example {i}"><figcaption>'
+    captions = (
         f"<b>{evaluation.labels[i]}</b> read as <b>{evaluation.predictions[i]}</b>"
         f"<small>with {evaluation.confidence[i] * 100:.1f} %</small>"
-        "</figcaption></figure></li>"
-        for i, picture in zip(shown, pictures, strict=True)
+        for i in shown
     )
+    texts = zip((f"Test example {i}" for i in shown), captions, strict=True)
     return (
         f"<p>The {len(shown)} wrong answers, of {len(wrong):,}, of which the model is "
-        f'most confident.</p><ul class="mistakes">{items}</ul>'
+        "most confident.</p>"
+        + picture_list("mistakes", grey(evaluation.scaled(shown)), texts)
     )

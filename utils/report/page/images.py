@@ -6,6 +6,8 @@ import zlib
 
 import numpy as np
 
+from utils.report.evaluation import image_shape
+
 # ColorBrewer's RdBu, the red end first: red for weights below 0, blue above.
 RDBU = np.array(
     [
@@ -33,6 +35,20 @@ def grey(images):
     lightest, darkest = images.min(), images.max()
     share = (images - lightest) / ((darkest - lightest) or 1.0)
     return (255 - share * 255).round().astype("uint8")
+
+
+def picture_list(kind, images, texts):
+    """A list of class `kind`: flat images, and of each an alternative and a caption."""
+    height, width = image_shape(images.shape[1])
+    items = "".join(
+        f'<li><figure><img src="{data_uri(picture)}" width="{width}" '
+        f'height="{height}" alt="{alternative}">'
+        f"<figcaption>{caption}</figcaption></figure></li>"
+        for picture, (alternative, caption) in zip(
+            images.reshape(-1, height, width, *images.shape[2:]), texts, strict=True
+        )
+    )
+    return f'<ul class="{kind}">{items}</ul>'
 
 
 def data_uri(pixels):
