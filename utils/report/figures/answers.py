@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from utils.report.evaluation import MOST_COUNTED_CLASSES
 
-from .panels import box_aspect, grid, show_image, style
+from .panels import image_grid, style
 
 # Up to so many classes a cell has room for a rate below its count.
 MOST_WITH_RATES = 12
@@ -92,16 +92,15 @@ def mistakes(evaluation):
         words = f"No mistakes: all {len(evaluation.labels):,} test examples are right"
         figure.text(0.5, 0.5, words, ha="center", va="center", fontsize=11)
         return figure
-    images = evaluation.scaled(shown)
-    lightest, darkest = images.min(), images.max()
-    size = 1.7, 1.7 * box_aspect(images.shape[1]) + 0.35
-    figure, panels = grid(len(shown), max(2, min(5, len(shown))), size, 0.4)
-    for i, image, panel in zip(shown, images, panels, strict=True):
-        show_image(panel, image, cmap="gray_r", vmin=lightest, vmax=darkest)
-        panel.set_title(
-            f"label {evaluation.labels[i]}, predicted {evaluation.predictions[i]}\n"
-            f"with {evaluation.confidence[i] * 100:.1f} %"
-        )
+    titles = [
+        f"label {evaluation.labels[i]}, predicted {evaluation.predictions[i]}\n"
+        f"with {evaluation.confidence[i] * 100:.1f} %"
+        for i in shown
+    ]
+    images, n_columns = evaluation.scaled(shown), max(2, min(5, len(shown)))
+    colours = {"cmap": "gray_r", "vmin": images.min(), "vmax": images.max()}
+    figure, panels = image_grid(images, titles, n_columns, (1.7, 0.35, 0.4), **colours)
+    for panel in panels:
         panel.spines[:].set(visible=True, color="0.8")
     answers = "wrong answer" if len(wrong) == 1 else "wrong answers"
     most = f"The {len(shown)} most confident of " if len(shown) < len(wrong) else ""

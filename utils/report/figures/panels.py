@@ -1,4 +1,4 @@
-"""Style, panels and grids, which the pictures have in common."""
+"""Style and grids of images, which the pictures have in common."""
 
 import contextlib
 import math
@@ -30,36 +30,27 @@ def style():
         yield
 
 
-def box_aspect(n_in):
-    """Height over width of the panel of an image.
+def image_grid(images, titles, n_columns, sizes, **colours):
+    """Draw flat images without axes, in rows, the last of which may be shorter.
 
-    A long strip would be a hairline: it is drawn no more than four times as wide.
+    `sizes` are the width of a panel, the height of its title, and that of the figure's
+    title and legend, in inches; `colours` are those of `imshow`. Returns the figure and
+    a list of the panels.
     """
-    height, width = image_shape(n_in)
-    return max(height / width, 1 / 4)
-
-
-def show_image(axes, pixels, **arguments):
-    """Draw one flat image without axes; returns matplotlib's image."""
-    # "none" leaves the pixels of an SVG to its viewer, sharp at any size.
-    pixels = pixels.reshape(image_shape(len(pixels)))
-    image = axes.imshow(pixels, interpolation="none", aspect="auto", **arguments)
-    axes.set(box_aspect=box_aspect(pixels.size), xticks=[], yticks=[])
-    axes.spines[:].set_visible(False)
-    return image
-
-
-def grid(n, n_columns, panel_size, extra_height):
-    """A figure with `n` panels in rows, the last of which may be shorter.
-
-    `panel_size` is the width and height of a panel, `extra_height` is for the title and
-    a legend, in inches. Returns the figure and a list of the panels.
-    """
+    width, title_height, extra_height = sizes
+    images = images.reshape(-1, *image_shape(images.shape[1]))
+    n, *shape = images.shape
+    # A long strip would be a hairline: it is drawn no more than four times as wide.
+    box_aspect = max(shape[0] / shape[1], 1 / 4)
     n_rows = math.ceil(n / n_columns)
-    width, height = panel_size
-    size = n_columns * width, n_rows * height + extra_height
-    figure = Figure(figsize=size, layout="constrained")
+    height = n_rows * (width * box_aspect + title_height) + extra_height
+    figure = Figure(figsize=(n_columns * width, height), layout="constrained")
     panels = figure.subplots(n_rows, n_columns, squeeze=False).flatten().tolist()
     for spare in panels[n:]:
         spare.remove()
+    for panel, pixels, title in zip(panels, images, titles, strict=False):
+        # "none" leaves the pixels of an SVG to its viewer, sharp at any size.
+        panel.imshow(pixels, interpolation="none", aspect="auto", **colours)
+        panel.set(box_aspect=box_aspect, xticks=[], yticks=[], title=title)
+        panel.spines[:].set_visible(False)
     return figure, panels[:n]

@@ -4,7 +4,7 @@ import math
 
 from utils.report.evaluation import MOST_TEMPLATES
 
-from .panels import box_aspect, grid, show_image, style
+from .panels import image_grid, style
 
 
 @style()
@@ -15,23 +15,20 @@ def weights(evaluation):
     a weight above 0, is where ink speaks for the class, and red where it speaks against
     it; the scale ends at the largest magnitude of all classes.
     """
-    W, scale = evaluation.W, evaluation.weight_scale
-    n_out = W.shape[1]
+    scale, n_out = evaluation.weight_scale, evaluation.W.shape[1]
     n_shown = min(n_out, MOST_TEMPLATES)
     n_columns = math.ceil(n_shown / max(1, round(math.sqrt(n_shown / 2.5))))
     # No narrower than the words of the colour bar.
     width = max(8.5 / max(n_columns, 4), 0.7, 5.5 / n_columns)
-    height = width * box_aspect(W.shape[0]) + 0.3
-    figure, panels = grid(n_shown, n_columns, (width, height), 1.1)
-    for c, panel in enumerate(panels):
-        image = show_image(panel, W[:, c], cmap="RdBu", vmin=-scale, vmax=scale)
-        panel.set_title(str(c))
+    images, titles, sizes = evaluation.W.T[:n_shown], range(n_shown), (width, 0.3, 1.1)
+    colours = {"cmap": "RdBu", "vmin": -scale, "vmax": scale}
+    figure, panels = image_grid(images, titles, n_columns, sizes, **colours)
     of = "" if n_shown == n_out else f" (the first {n_shown} of {n_out})"
     figure.suptitle(f"Weights of each class{of}")
     # 0.2 inches thick, whatever the size of the panels.
     width, height = figure.get_size_inches()
     size = {"fraction": 0.25 / height, "aspect": 0.95 * width / 0.2}
-    bar = figure.colorbar(image, ax=panels, location="bottom", **size)
+    bar = figure.colorbar(panels[0].images[0], ax=panels, location="bottom", **size)
     bar.set_ticks(
         [-scale, -scale / 2, 0, scale / 2, scale],
         labels=[
