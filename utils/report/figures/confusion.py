@@ -1,16 +1,14 @@
-"""A model's answers to the test examples: the confusion matrix and its mistakes."""
+"""The confusion matrix: how a model answered the test examples of each class."""
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from utils.report.evaluation import MOST_COUNTED_CLASSES
 
-from .panels import image_grid, style
+from .style import style
 
 # Up to so many classes a cell has room for a rate below its count.
 MOST_WITH_RATES = 12
-
-MOST_MISTAKES = 15
 
 
 @style()
@@ -80,29 +78,3 @@ def _explanation(evaluation):
         f"the first {n_counted:,} examples.\nOf the {n_left_out:,} that are left out, "
         f"{(evaluation.mistakes >= n_counted).sum():,} are wrong.\n"
     )
-
-
-@style()
-def mistakes(evaluation):
-    """Draw the wrong answers, the most confident first, in rows of five."""
-    wrong = evaluation.mistakes
-    shown = wrong[:MOST_MISTAKES]
-    if not len(wrong):
-        figure = Figure(figsize=(6, 1.2))
-        words = f"No mistakes: all {len(evaluation.labels):,} test examples are right"
-        figure.text(0.5, 0.5, words, ha="center", va="center", fontsize=11)
-        return figure
-    titles = [
-        f"label {evaluation.labels[i]}, predicted {evaluation.predictions[i]}\n"
-        f"with {evaluation.confidence[i] * 100:.1f} %"
-        for i in shown
-    ]
-    images, n_columns = evaluation.scaled(shown), max(2, min(5, len(shown)))
-    colours = {"cmap": "gray_r", "vmin": images.min(), "vmax": images.max()}
-    figure, panels = image_grid(images, titles, n_columns, (1.7, 0.35, 0.4), **colours)
-    for panel in panels:
-        panel.spines[:].set(visible=True, color="0.8")
-    answers = "wrong answer" if len(wrong) == 1 else "wrong answers"
-    most = f"The {len(shown)} most confident of " if len(shown) < len(wrong) else ""
-    figure.suptitle(f"{most}{len(wrong):,} {answers}")
-    return figure

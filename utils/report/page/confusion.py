@@ -1,11 +1,8 @@
-"""A model's answers to the test examples: a confusion table and its mistakes."""
+"""The confusion table: how a model answered the test examples of each class."""
 
 import numpy as np
 
 from utils.report.evaluation import MOST_COUNTED_CLASSES
-from utils.report.page.images import grey, picture_list
-
-MOST_MISTAKES = 20
 
 # Rates of confusion at which a cell of the table gets a stronger colour.
 LEVELS = 0.005, 0.01, 0.02, 0.04, 0.08
@@ -46,23 +43,4 @@ def confusion(evaluation):
         f"<thead><tr><td></td>{head}"
         '<th scope="col">correct, %</th></tr></thead>\n'
         f"<tbody>{rows}</tbody></table></div>"
-    )
-
-
-def mistakes(evaluation):
-    """A list of pictures, the mistakes of which the model was most confident."""
-    wrong = evaluation.mistakes
-    if not len(wrong):
-        return "<p>There are none.</p>"
-    shown = wrong[:MOST_MISTAKES]
-    captions = (
-        f"<b>{evaluation.labels[i]}</b> read as <b>{evaluation.predictions[i]}</b>"
-        f"<small>with {evaluation.confidence[i] * 100:.1f} %</small>"
-        for i in shown
-    )
-    texts = zip((f"Test example {i}" for i in shown), captions, strict=True)
-    return (
-        f"<p>The {len(shown)} wrong answers, of {len(wrong):,}, of which the model is "
-        "most confident.</p>"
-        + picture_list("mistakes", grey(evaluation.scaled(shown)), texts)
     )
