@@ -127,13 +127,7 @@ class Cluster(contextlib.ExitStack):
         return link
 
     def workers(self):
-        """Return the addresses of the workers that the scheduler knows.
-
-        Raises
-        ------
-        ClusterError
-            If the scheduler is gone.
-        """
+        """Return the workers' addresses; a `ClusterError` if the scheduler is gone."""
         try:
             return sorted(self.client.scheduler_info(n_workers=-1)["workers"])
         except (OSError, ValueError, RuntimeError) as error:

@@ -24,6 +24,12 @@ class Job(NamedTuple):
     backend: str
     floatX: str
 
+    def compile(self, splits, mode):
+        """Return `theta` and the compiled functions."""
+        return self.compile_functions(
+            splits, self.n_in, self.n_out, self.batch_size, mode
+        )
+
 
 def fingerprint_of(splits):
     """Return the fingerprint of what (x, y) pairs of shared variables hold."""
@@ -59,26 +65,16 @@ class ShardWorker:
         self._train, self._batch_size = splits[0], job.batch_size
         self._whole = [array.get_value(borrow=True) for array in self._train]
         self._hold(minibatches)
-        self._theta, self._cost_and_gradient, *error_functions = job.compile_functions(
-            splits, job.n_in, job.n_out, job.batch_size, mode
-        )
-        self._errors = dict(zip(("validation", "test"), error_functions, strict=True))
+        self._theta, self._cost_and_gradient, validate, test = job.compile(splits, mode)
+        self._errors = {"validation": validate, "test": test}
         return None
 
     def costs_and_gradients(self, theta, shards):
         """Add up cost and gradient over the minibatches of each shard.
 
-        Parameters
-        ----------
-        theta : numpy.ndarray, ``(n_parameters,)``, floatX
-        shards : list of range
-            Minibatches of the training set; each shard begins where the one before
-            it ends, or later.
-
-        Returns
-        -------
-        list of (cost, gradient)
-            For each shard a float and an array ``(n_parameters,)`` float64.
+        `theta` is an array ``(n_parameters,)`` of floatX. `shards` is a list of ranges
+        of minibatches of the training set; each begins where the one before it ends, or
+        later. Returns for each a float and a gradient ``(n_parameters,)`` of float64.
         """
         self._theta.set_value(theta)
         self._hold(range(shards[0].start, shards[-1].stop))
