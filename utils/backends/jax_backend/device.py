@@ -42,17 +42,8 @@ def put_on_device(variable):
 
     ``get_value`` still gives a NumPy array (with ``borrow=True`` a read-only one),
     and ``set_value`` moves what it is given. Functions of other backends can no longer
-    use the variable. One that is on the device already is left as it is.
-
-    Parameters
-    ----------
-    variable : pytensor.compile.sharedvalue.SharedVariable
-        Holds an array of any shape and dtype.
-
-    Raises
-    ------
-    utils.backends.BackendError
-        Where the device has no room for it, or it is a random generator.
+    use the variable. One that is on the device already is left as it is. Raises
+    `BackendError` where the device has no room for it, or it is a random generator.
     """
     container = variable.container
     if isinstance(container, DeviceContainer):
