@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 import pickle
 import time
+from itertools import zip_longest
 
 from utils.errors import ClusterError
 
@@ -33,8 +34,7 @@ class WorkerPool:
         self._ready, self._joining, self._refused = {}, {}, set()
         addresses = cluster.workers()
         parts = split_evenly(shards, len(addresses))
-        parts += [shards[:1]] * (len(addresses) - len(parts))
-        for address, part in zip(addresses, parts, strict=True):
+        for address, part in zip_longest(addresses, parts, fillvalue=shards[:1]):
             self._join(address, range(part[0].start, part[-1].stop))
         complaints = []
         for address, joining in self._joining.items():
@@ -98,7 +98,15 @@ class WorkerPool:
                 if address not in known:
                     self._join(address, self._first)
             for address in [a for a, j in self._joining.items() if j.done()]:
-                self._take_in(address, self._joining.pop(address))
+                try:
+                    self._ready[address] = self._joining.pop(address).result()
+                    n = len(self._ready)
+                    self._notify(f"... worker {address} joined, {n} at work")
+                except WorkerLost:
+                    pass
+                except ClusterError as error:
+                    self._refused.add(address)
+                    self._notify(f"... not used: {error}")
             if self._ready:
                 self._next_look = time.monotonic() + LOOK_SECONDS
                 return
@@ -108,16 +116,6 @@ class WorkerPool:
                     "some, and run again (a run with --checkpoint can be resumed)."
                 )
             time.sleep(0.1)
-
-    def _take_in(self, address, joining):
-        try:
-            self._ready[address] = joining.result()
-            self._notify(f"... worker {address} joined, {len(self._ready)} at work")
-        except WorkerLost:
-            pass
-        except ClusterError as error:
-            self._refused.add(address)
-            self._notify(f"... not used: {error}")
 
     def _join(self, address, minibatches):
         # As bytes, because otherwise the scheduler would import the class.
