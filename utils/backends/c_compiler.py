@@ -53,12 +53,11 @@ def find():
     found = _remembered(path, key)
     if found is None:
         found = _probe()
-        if not found.error:
-            with contextlib.suppress(OSError):  # next time it takes a second longer
-                text = json.dumps({"key": key} | asdict(found))
-                write_atomic(path, text.encode())
-    if not found.error:
-        _tell_pytensor(found)
+        if found.error:
+            return found
+        with contextlib.suppress(OSError):  # next time it takes a second longer
+            write_atomic(path, json.dumps({"key": key} | asdict(found)).encode())
+    _tell_pytensor(found)
     return found
 
 

@@ -27,8 +27,7 @@ class DeviceContainer(Container):
         Container.data.fset(self, value)
         self.storage[0] = jax.device_put(self.storage[0])
 
-    data = property(_get, _set)
-    value = property(_get, _set)
+    data = value = property(_get, _set)
 
     def __deepcopy__(self, memo):
         twin = copy(self)
