@@ -37,55 +37,35 @@ int main() {
 
 @dataclass(frozen=True)
 class Compiler:
-    """Abilities of a compiler.
+    """Abilities of a compiler."""
 
-    Attributes
-    ----------
-    error : str
-        Why nothing can be compiled; empty where it can.
-    openmp : bool
-        Whether it takes OpenMP.
-    march_flags : tuple of str
-        The flags for this processor, as PyTensor finds them.
-    """
-
-    error: str = ""
+    error: str = ""  # why nothing can be compiled; empty where it can
     openmp: bool = False
-    march_flags: tuple = ()
+    march_flags: tuple = ()  # those for this processor, as PyTensor finds them
 
 
 @cache
 def find():
-    """Find out what PyTensor's C++ compiler can do, and tell PyTensor.
-
-    Returns
-    -------
-    Compiler
-    """
+    """Find out what PyTensor's C++ compiler can do, and tell PyTensor: a `Compiler`."""
     if not config.cxx:
         return Compiler(error="no C++ compiler (g++ or clang++) was found")
-    path = Path(config.compiledir) / "c_compiler.json"
-    key = _key()
+    path, key = Path(config.compiledir) / "c_compiler.json", _key()
     found = _remembered(path, key)
     if found is None:
         found = _probe()
-        if not found.error:
-            with contextlib.suppress(OSError):  # next time it takes a second longer
-                text = json.dumps({"key": key} | asdict(found))
-                write_atomic(path, text.encode())
-    if not found.error:
-        _tell_pytensor(found)
+        if found.error:
+            return found
+        with contextlib.suppress(OSError):  # next time it takes a second longer
+            write_atomic(path, json.dumps({"key": key} | asdict(found)).encode())
+    _tell_pytensor(found)
     return found
 
 
 def _key():
     """Describe what the answers hold for: compiler, Python, processor and flags."""
     try:
-        cpu = next(
-            line
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith(("flags", "Features"))
-        )
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        cpu = next(s for s in lines if s.startswith(("flags", "Features")))
     except (OSError, StopIteration):
         cpu = platform.processor()
     try:
@@ -107,10 +87,7 @@ def _remembered(path, key):
         entry = json.loads(path.read_text(encoding="utf-8"))
         if key is None or entry["key"] != key:
             return None
-        flags = entry["march_flags"]
-        if not all(isinstance(flag, str) for flag in flags):
-            return None
-        return Compiler(openmp=bool(entry["openmp"]), march_flags=tuple(flags))
+        return Compiler("", entry["openmp"], tuple(entry["march_flags"]))
     except (OSError, ValueError, LookupError, TypeError):
         return None  # missing or damaged: found out again
 

@@ -17,20 +17,14 @@ from pytensor.compile.compilelock import lock_ctx
 @cache
 def mend_c():
     """Delete the modules in PyTensor's cache that are cut short, once a process."""
-    if not _damaged():
-        return
-    # Whoever compiles holds the lock: no one is still writing what is damaged now.
-    with lock_ctx():
-        for folder in _damaged():
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _damaged():
-    return [
-        os.path.dirname(library)
-        for library in config.compiledir.glob("tmp*/*.so")
-        if not _is_whole(library)
-    ]
+    libraries = config.compiledir.glob("tmp*/*.so")
+    suspects = [library for library in libraries if not _is_whole(library)]
+    if suspects:
+        # Whoever compiles holds the lock: no one is still writing what is damaged now.
+        with lock_ctx():
+            for library in suspects:
+                if not _is_whole(library):
+                    shutil.rmtree(library.parent, ignore_errors=True)
 
 
 def _is_whole(path):

@@ -109,7 +109,15 @@ def compilation_mode(backend="auto"):
         compile_cache.mend_numba()
         return get_mode("NUMBA")
     if backend == "jax":
-        return _jax_mode()
+        try:  # here, because JAX takes about a second to import
+            from utils.backends.jax_backend import jax_mode
+        except ImportError as error:
+            raise BackendError(
+                f"The JAX backend cannot be used: {error}. Install it with "
+                "`python -m pip install -e '.[jax]'` (for a GPU see JAX's own "
+                "installation page), or choose the backend c or numba."
+            ) from error
+        return jax_mode()
     compile_cache.mend_c()
     blas = config._config_var_dict["blas__ldflags"]
     if blas.is_default and not hasattr(blas, "val"):
@@ -119,19 +127,6 @@ def compilation_mode(backend="auto"):
     mode = Mode(OneModuleLinker(), "fast_run")
     # With none linked, NumPy's BLAS is far ahead of PyTensor's own loops in C.
     return mode if config.blas__ldflags else mode.excluding("BlasOpt", "c_blas")
-
-
-def _jax_mode():
-    # Imported here, because JAX takes about a second to import.
-    try:
-        from utils.backends.jax_backend import jax_mode
-    except ImportError as error:
-        raise BackendError(
-            f"The JAX backend cannot be used: {error}. Install it with "
-            "`python -m pip install -e '.[jax]'` (for a GPU see JAX's own "
-            "installation page), or choose the backend c or numba."
-        ) from error
-    return jax_mode()
 
 
 def shared_variables(*functions, updated=False):

@@ -69,19 +69,10 @@ def written_graph(*functions, data=()):
 
 
 def describe(outputs, names):
-    """Describe symbolic expressions.
+    """Describe a list of symbolic expressions by text.
 
-    Parameters
-    ----------
-    outputs : list of symbolic variables
-    names : list of str
-        What each of them is, for messages.
-
-    Returns
-    -------
-    str
-        A line for each node, indented below what it is an operand of; those of an
-        output begin with its name. Then all constants.
+    It has a line for each node, indented below what it is an operand of; those of an
+    output begin with its name, of `names`. Then all constants.
     """
     text = debugprint(outputs, print_type=True, id_type="int", file="str")
     names = iter(names)
@@ -119,10 +110,7 @@ def _value(data):
 def first_difference(here, there):
     """Find where two texts of `written_graph` or `describe` differ first.
 
-    Returns
-    -------
-    tuple of three str, or None
-        The name of the output, and the operations there; None for equal texts.
+    Returns the name of the output, and the operations there; None for equal texts.
     """
     name = ""
     for ours, theirs in itertools.zip_longest(here.splitlines(), there.splitlines()):

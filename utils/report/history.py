@@ -2,8 +2,6 @@
 
 import math
 
-HEADER = "epoch,iteration,minibatch_cost,validation_error,test_error,seconds\n"
-
 
 def dumps(history):
     """A ``TrainingState.history`` as the bytes of a history.csv.
@@ -19,7 +17,7 @@ def dumps(history):
     Floats have as many digits as it takes to read the same number back; an unknown
     number is an empty cell.
     """
-    text = HEADER
+    text = "epoch,iteration,minibatch_cost,validation_error,test_error,seconds\n"
     for epoch, last_iter, *floats in history:
         # Conjugate gradient does not count minibatches: its iter stays at -1.
         iteration = epoch if last_iter < 0 else last_iter + 1

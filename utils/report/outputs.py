@@ -20,28 +20,22 @@ def check_places(options):
         If a file or folder cannot be written, or is needed for something else.
     """
     if options.plot is not None:
-        _import_figures()
+        try:
+            import utils.report.figures  # noqa: F401
+        except ImportError as error:
+            raise MissingPackageError(
+                f"--plot needs matplotlib, which cannot be imported ({error}): install "
+                "it with `python -m pip install -e '.[plot]'`."
+            ) from error
+        except ValueError as error:  # a backend of that name does not exist
+            raise MissingPackageError(
+                f"--plot needs matplotlib, which refuses its settings ({error}): unset "
+                "MPLBACKEND."
+            ) from error
         files.make_folder(options.plot)
     for path in [*_history_paths(options), *filter(None, [options.report])]:
         files.check_writable(path)
     _check_own_file(options)
-
-
-def _import_figures():
-    """Import `save` of the figures, or say in one line why that cannot be."""
-    try:
-        from utils.report.figures import save
-    except ImportError as error:
-        raise MissingPackageError(
-            f"--plot needs matplotlib, which cannot be imported ({error}): install it "
-            "with `python -m pip install -e '.[plot]'`."
-        ) from error
-    except ValueError as error:  # a backend of that name does not exist
-        raise MissingPackageError(
-            f"--plot needs matplotlib, which refuses its settings ({error}): unset "
-            "MPLBACKEND."
-        ) from error
-    return save
 
 
 def _check_own_file(options):
@@ -102,8 +96,9 @@ def show(options, result, load_model):
 
     paths, evaluation = [], evaluate(result, load_model)
     if options.plot is not None:
-        save_figures = _import_figures()
-        paths += save_figures(evaluation, options.plot)
+        from utils.report import figures
+
+        paths += figures.save(evaluation, options.plot)
         if evaluation.no_templates:
             options.monitor.log(f"... no picture of weights: {evaluation.no_templates}")
     if options.report is not None:

@@ -36,7 +36,17 @@ from utils.backends.fusion.patterns import (
 TAG = "softmax_regression"
 
 
-class FuseLoss(GraphRewriter):
+class FuseSoftmax(GraphRewriter):
+    """Replace what `replacements` finds for each softmax of rows in a graph."""
+
+    def apply(self, fgraph):
+        for node in fgraph.toposort():
+            if isinstance(node.op, Softmax) and node.op.axis == (1,):
+                for pair in self.replacements(fgraph, *node.inputs, *node.outputs):
+                    replace(fgraph, *pair)
+
+
+class FuseLoss(FuseSoftmax):
     """Compute a loss and its gradients by W and b in one Op.
 
     With ``z = Add(Dot(x, W), ExpandDims(b))`` and n the length of y::
@@ -52,13 +62,6 @@ class FuseLoss(GraphRewriter):
     Nothing is replaced where another part of the graph needs a result in between, or
     where the loss is computed without its gradients.
     """
-
-    def apply(self, fgraph):
-        for node in fgraph.toposort():
-            if isinstance(node.op, Softmax) and node.op.axis == (1,):
-                replacements = self.replacements(fgraph, *node.inputs, *node.outputs)
-                for old, new in replacements:
-                    replace(fgraph, old, new)
 
     def replacements(self, fgraph, z, p):
         """Return pairs (variable, its replacement) for the softmax `p` of `z`."""
@@ -104,7 +107,7 @@ class FuseLoss(GraphRewriter):
         return mean, -loss
 
 
-class FuseErrors(GraphRewriter):
+class FuseErrors(FuseSoftmax):
     """Count wrong predictions in one Op, without a softmax.
 
     Before and after, with ``z = Add(Dot(x, W), ExpandDims(b))``::
@@ -114,28 +117,22 @@ class FuseErrors(GraphRewriter):
         SoftmaxRegressionErrors(x, W, b, y)
     """
 
-    def apply(self, fgraph):
-        for node in fgraph.toposort():
-            if isinstance(node.op, Softmax) and node.op.axis == (1,):
-                pair = self.replacement(fgraph, *node.inputs, *node.outputs)
-                if pair is not None:
-                    replace(fgraph, *pair)
-
-    def replacement(self, fgraph, z, p):
-        """Return (variable, its replacement) for the softmax `p` of `z`, or None."""
+    def replacements(self, fgraph, z, p):
+        """Return pairs (variable, its replacement) for the softmax `p` of `z`."""
         inputs, predicted = affine_inputs(fgraph, z), sole_user(fgraph, p)
         if inputs is None or predicted is None or users(fgraph, z) != [p]:
-            return None
+            return []
         wrong = sole_user(fgraph, predicted)
         if wrong is None or made_by(predicted, Argmax, axis=(1,)) != (p,):
-            return None
+            return []
         for left, y in either_order(made_by(wrong, scalars.neq)):
             if left is predicted and y.ndim == 1 and y.dtype in LABELS:
                 mean = mean_over_labels(fgraph, wrong, y)
                 if mean is not None and mean.dtype == "float64":
                     x, W, b = inputs
-                    return mean, softmax_regression_errors(pixels_of(x), W, b, y)
-        return None
+                    errors = softmax_regression_errors(pixels_of(x), W, b, y)
+                    return [(mean, errors)]
+        return []
 
 
 class LoadNumbaDispatch(GraphRewriter):

@@ -27,8 +27,7 @@ class DeviceContainer(Container):
         Container.data.fset(self, value)
         self.storage[0] = jax.device_put(self.storage[0])
 
-    data = property(_get, _set)
-    value = property(_get, _set)
+    data = value = property(_get, _set)
 
     def __deepcopy__(self, memo):
         twin = copy(self)
@@ -42,17 +41,8 @@ def put_on_device(variable):
 
     ``get_value`` still gives a NumPy array (with ``borrow=True`` a read-only one),
     and ``set_value`` moves what it is given. Functions of other backends can no longer
-    use the variable. One that is on the device already is left as it is.
-
-    Parameters
-    ----------
-    variable : pytensor.compile.sharedvalue.SharedVariable
-        Holds an array of any shape and dtype.
-
-    Raises
-    ------
-    utils.backends.BackendError
-        Where the device has no room for it, or it is a random generator.
+    use the variable. One that is on the device already is left as it is. Raises
+    `BackendError` where the device has no room for it, or it is a random generator.
     """
     container = variable.container
     if isinstance(container, DeviceContainer):

@@ -78,16 +78,8 @@ def jax_funcify_minibatch(op, **kwargs):
 def affine(variable, index):
     """Write an integer expression as ``step * index + offset``.
 
-    Parameters
-    ----------
-    variable, index : Variable
-        Symbolic integer scalars.
-
-    Returns
-    -------
-    (int, int) or None
-        ``step`` and ``offset``, or None where `variable` is not made of sums,
-        differences and products of `index` with constants.
+    Returns ``step`` and ``offset``, or None where `variable`, a symbolic scalar, is not
+    made of sums, differences and products of `index` with constants.
     """
     if variable is index:
         return 1, 0
@@ -168,17 +160,11 @@ def local_sum_in_acc_dtype(fgraph, node):
     return [cast(pt_sum(cast(x, acc_dtype), axis=node.op.axis), out.dtype)]
 
 
-# Before `ShapeOpt` (0.1), which writes the shape of every slice as nested switches.
-optdb.register(
-    "local_slice_to_minibatch",
-    in2out(local_slice_to_minibatch),
-    "jax_minibatch",
-    position=0.05,
-)
-# With PyTensor's own rewrites for JAX, after all those that simplify a graph.
-optdb.register(
-    "local_sum_in_acc_dtype",
-    in2out(local_sum_in_acc_dtype),
-    "jax_minibatch",
-    position=100,
-)
+for rewriter, position in (
+    # Before `ShapeOpt` (0.1), which writes the shape of every slice as nested switches.
+    (local_slice_to_minibatch, 0.05),
+    # With PyTensor's own rewrites for JAX, after all those that simplify a graph.
+    (local_sum_in_acc_dtype, 100),
+):
+    name = rewriter.__name__
+    optdb.register(name, in2out(rewriter), "jax_minibatch", position=position)

@@ -8,10 +8,10 @@ import os
 
 from utils.files import write_atomic
 
-from .answers import confusion, mistakes
+from .confusion import confusion
 from .curves import learning_curve
-from .panels import style
-from .templates import weights
+from .images import mistakes, weights
+from .style import style
 
 __all__ = ["confusion", "draw", "learning_curve", "mistakes", "save", "weights"]
 

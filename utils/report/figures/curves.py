@@ -3,7 +3,7 @@
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from .panels import style
+from .style import style
 
 # Of Okabe and Ito's palette, which colour-blind people can tell apart.
 COST, VALIDATION, TEST = "#333333", "#0072B2", "#D55E00"

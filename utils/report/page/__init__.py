@@ -1,7 +1,7 @@
 """A page on a run and its model: one HTML file that needs no server and no network.
 
 `template.html`, `style.css` and the two scripts are put together with the HTML that
-`pad`, `templates`, `curves` and `answers` make of an `Evaluation` or its curves. The
+`pad`, `images`, `curves` and `confusion` make of an `Evaluation` or its curves. The
 page may load nothing and connect to nothing: its Content-Security-Policy knows its own
 style and script by their hashes.
 """
@@ -12,10 +12,10 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from utils.report.page.answers import confusion, mistakes
+from utils.report.page.confusion import confusion
 from utils.report.page.curves import learning_curves
+from utils.report.page.images import mistakes, templates
 from utils.report.page.pad import pad
-from utils.report.page.templates import templates
 
 __all__ = ["render"]
 

@@ -1,10 +1,15 @@
-"""Small images in a page: pixels to a PNG's data URI, without an image library."""
+"""Small images in a page, as PNGs: the weights of each class, and the mistakes."""
 
 import base64
 import struct
 import zlib
+from html import escape
 
 import numpy as np
+
+from utils.report.evaluation import MOST_TEMPLATES, image_shape
+
+MOST_MISTAKES = 20
 
 # ColorBrewer's RdBu, the red end first: red for weights below 0, blue above.
 RDBU = np.array(
@@ -16,6 +21,45 @@ RDBU = np.array(
     ],
     dtype=float,
 )
+
+
+def templates(evaluation):
+    """A list of pictures, one for each class, all to one scale; and its legend."""
+    if evaluation.no_templates:
+        return f"<p>No pictures of weights: {escape(evaluation.no_templates)}</p>"
+    n_out, scale = evaluation.W.shape[1], evaluation.weight_scale
+    images = diverging(evaluation.W.T[:MOST_TEMPLATES], scale)
+    texts = [(f"Weights of class {c}", c) for c in range(len(images))]
+    ramp = data_uri(diverging(np.linspace(-1, 1, 101)[None], 1.0))
+    rest = f"<p>The first {MOST_TEMPLATES} of {n_out:,} classes.</p>"
+    return (
+        "<p>The score of a class is the sum of its weights under the ink. These are "
+        "the weights, one picture per class, all to the same scale.</p>\n"
+        f"{picture_list('templates', images, texts)}\n"
+        f'<p class="ramp"><img src="{ramp}" width="101" height="1" '
+        f'alt="From red over white to blue:"><span>−{scale:.2g}: ink here speaks '
+        f"against the class</span><span>+{scale:.2g}: ink here speaks for it</span></p>"
+        + (rest if n_out > MOST_TEMPLATES else "")
+    )
+
+
+def mistakes(evaluation):
+    """A list of pictures, the mistakes of which the model was most confident."""
+    wrong = evaluation.mistakes
+    if not len(wrong):
+        return "<p>There are none.</p>"
+    shown = wrong[:MOST_MISTAKES]
+    captions = (
+        f"<b>{evaluation.labels[i]}</b> read as <b>{evaluation.predictions[i]}</b>"
+        f"<small>with {evaluation.confidence[i] * 100:.1f} %</small>"
+        for i in shown
+    )
+    texts = zip((f"Test example {i}" for i in shown), captions, strict=True)
+    return (
+        f"<p>The {len(shown)} wrong answers, of {len(wrong):,}, of which the model is "
+        "most confident.</p>"
+        + picture_list("mistakes", grey(evaluation.scaled(shown)), texts)
+    )
 
 
 def diverging(values, scale):
@@ -35,10 +79,24 @@ def grey(images):
     return (255 - share * 255).round().astype("uint8")
 
 
+def picture_list(kind, images, texts):
+    """A list of class `kind`: flat images, and of each an alternative and a caption."""
+    height, width = image_shape(images.shape[1])
+    pictures = images.reshape(-1, height, width, *images.shape[2:])
+    items = "".join(
+        f'<li><figure><img src="{data_uri(picture)}" width="{width}" '
+        f'height="{height}" alt="{alternative}">'
+        f"<figcaption>{caption}</figcaption></figure></li>"
+        for picture, (alternative, caption) in zip(pictures, texts, strict=True)
+    )
+    return f'<ul class="{kind}">{items}</ul>'
+
+
 def data_uri(pixels):
     """An image, uint8 and ``(height, width)`` or with 3 channels, as a ``data:`` URI.
 
-    See section 11.2 of W3C's Portable Network Graphics (PNG) Specification.
+    Made without an image library, after section 11.2 of W3C's Portable Network Graphics
+    (PNG) Specification.
     """
     height, width = pixels.shape[:2]
     colour_type = 0 if pixels.ndim == 2 else 2

@@ -56,16 +56,16 @@ def _data(evaluation):
         pixels = evaluation.scaled(examples[np.argmax(correct[examples])])
         bytes_ = np.clip(np.rint(pixels * 256), 0, 255).astype("uint8")
         samples.append({"label": label, "pixels": _base64(bytes_)})
-    little = evaluation.W.dtype.newbyteorder("<")
     return {
         "n_in": N_PIXELS,
         "n_out": evaluation.W.shape[1],
         "dtype": str(evaluation.W.dtype),
-        "W": _base64(evaluation.W.astype(little)),
-        "b": _base64(evaluation.b.astype(little)),
+        "W": _base64(evaluation.W),
+        "b": _base64(evaluation.b),
         "samples": samples,
     }
 
 
 def _base64(array):
-    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
+    little = array.astype(array.dtype.newbyteorder("<"))
+    return base64.b64encode(little.tobytes()).decode()

@@ -11,15 +11,16 @@ WORKER_SECONDS = 5  # for a first worker to join a scheduler
 START_SECONDS = 60  # for the workers of a cluster on this machine to start
 
 
-class Cluster:
+class Cluster(contextlib.ExitStack):
     """A dask.distributed cluster, as a context manager.
+
+    Its end disconnects, and ends the processes that this object started.
 
     Parameters
     ----------
     workers : int, optional
         Number of worker processes to start on this machine. Each has one thread, or as
-        many as ``OMP_NUM_THREADS`` says. They end with the context, or with this
-        process.
+        many as ``OMP_NUM_THREADS`` says. They end with this process at the latest.
     scheduler : str, optional
         Instead of that, the address of a ``dask scheduler``, ``tcp://host:8786``, whose
         workers are used. The client must be able to reach the workers too.
@@ -56,12 +57,12 @@ class Cluster:
                 f"a cluster needs dask.distributed ({error}). Install it with "
                 "`python -m pip install -e '.[cluster]'`."
             ) from error
+        super().__init__()
         self._notify = notify or (lambda line: None)
         self.grace = 0 if scheduler is None else WORKER_SECONDS
-        self._stack = contextlib.ExitStack()
         # By default a connection is tried for half a minute.
         timeouts = {"distributed.comm.timeouts.connect": f"{WORKER_SECONDS}s"}
-        self._stack.enter_context(dask.config.set(timeouts))
+        self.enter_context(dask.config.set(timeouts))
         # This package reports an error in one line; distributed would add tracebacks
         # from its event loop.
         for name in ("distributed", "tornado", "asyncio"):
@@ -91,7 +92,7 @@ class Cluster:
                 silence_logs=logging.CRITICAL + 1,
                 death_timeout=START_SECONDS,
             )
-        self._stack.callback(cluster.close, timeout=5)
+        self.callback(cluster.close, timeout=5)
         return cluster
 
     def _connect(self, distributed, address, n_workers):
@@ -104,7 +105,7 @@ class Cluster:
                 f"{address}: no scheduler answers there ({error}). Start one with "
                 "`dask scheduler`, and give the address that it prints."
             ) from error
-        self._stack.callback(self.client.close, timeout=5)
+        self.callback(self.client.close, timeout=5)
         self._address = self.client.scheduler.address
         try:
             seconds = START_SECONDS if self.grace == 0 else WORKER_SECONDS
@@ -126,13 +127,7 @@ class Cluster:
         return link
 
     def workers(self):
-        """Return the addresses of the workers that the scheduler knows.
-
-        Raises
-        ------
-        ClusterError
-            If the scheduler is gone.
-        """
+        """Return the workers' addresses; a `ClusterError` if the scheduler is gone."""
         try:
             return sorted(self.client.scheduler_info(n_workers=-1)["workers"])
         except (OSError, ValueError, RuntimeError) as error:
@@ -150,13 +145,3 @@ class Cluster:
         from .objective import ClusterObjective
 
         return ClusterObjective(self, load_data, compile_functions, **run)
-
-    def close(self):
-        """Disconnect, and end the processes that this object started."""
-        self._stack.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc_info):
-        self.close()

@@ -1,6 +1,5 @@
 """The objective of conjugate gradient, computed by a cluster's workers."""
 
-import functools
 import os
 import time
 
@@ -25,7 +24,7 @@ class ClusterObjective:
     cluster : utils.training.cluster.Cluster
     load_data, compile_functions : callable
         Importable by name on the workers; see `worker.Job`.
-    dataset, batch_size, backend, n_in, n_out, n_batches
+    dataset, n_batches
         See `utils.training.Run`; a path names the same files on all machines.
     splits : list of three (x, y) pairs of shared variables
         The data as the client loaded them.
@@ -33,6 +32,8 @@ class ClusterObjective:
         Number of shards of each split, or as many as it has minibatches.
     notify : callable
         Called with each one-line remark.
+    model
+        `n_in`, `n_out`, `batch_size` and `backend`; see `utils.training.Run`.
 
     Attributes
     ----------
@@ -54,38 +55,29 @@ class ClusterObjective:
         *,
         dataset,
         splits,
-        n_in,
-        n_out,
-        batch_size,
         n_batches,
         shards,
-        backend,
         notify,
+        **model,
     ):
-        floatX = pytensor.config.floatX
-        self.theta = pytensor.shared(np.zeros(n_in * n_out + n_out, floatX), "theta")
+        notify(f"... {shards} shards: the workers map their rows and compile")
+        self._splits = splits
+        self._job = job = Job(
+            load_data,
+            compile_functions,
+            dataset=_path_for_all(dataset),
+            fingerprint=fingerprint_of(splits),
+            floatX=pytensor.config.floatX,
+            **model,
+        )
+        n_parameters = (job.n_in + 1) * job.n_out
+        self.theta = pytensor.shared(np.zeros(n_parameters, job.floatX), "theta")
         self._shards, self._valid, self._test = (
             split_evenly(range(n), shards) for n in n_batches
         )
-        self._n_examples = n_batches[0] * batch_size
+        self._n_examples = n_batches[0] * job.batch_size
         self._evaluations, self._seconds = 0, 0.0
-        notify(f"... {shards} shards: the workers map their rows and compile")
-        job = Job(
-            load_data=load_data,
-            compile_functions=compile_functions,
-            dataset=_path_for_all(dataset),
-            fingerprint=fingerprint_of(splits),
-            n_in=n_in,
-            n_out=n_out,
-            batch_size=batch_size,
-            backend=backend,
-            floatX=floatX,
-        )
         self._pool = WorkerPool(cluster, job, self._shards, notify)
-        quick = Mode("py", "fast_compile")
-        self._compile = functools.partial(
-            compile_functions, splits, n_in, n_out, batch_size, quick
-        )
 
     set_theta = Objective.set_theta
 
@@ -108,7 +100,7 @@ class ClusterObjective:
 
     def functions(self):
         """As `Objective.functions`: those of this process, to look at their graphs."""
-        return self._compile()[1:]
+        return self._job.compile(self._splits, Mode("py", "fast_compile"))[1:]
 
     def _map(self, method, parts, *arguments):
         theta = self.theta.get_value(borrow=True)

@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 import pickle
 import time
+from itertools import zip_longest
 
 from utils.errors import ClusterError
 
@@ -23,19 +24,8 @@ class WorkerLost(Exception):
 class WorkerPool:
     """Workers that compute together; some may join or be lost at any time.
 
-    Parameters
-    ----------
-    cluster : utils.training.cluster.Cluster
-    job : utils.training.cluster.worker.Job
-    shards : list of range
-        Minibatches of the training set, from which workers get their first rows.
-    notify : callable
-        Called with each one-line remark.
-
-    Raises
-    ------
-    ClusterError
-        If a worker cannot do the job; the message names it, with the reason.
+    Each worker of the `cluster` is given the `job`, a `worker.Job`, and its first rows
+    of the training set from `shards`, a list of ranges of minibatches.
     """
 
     def __init__(self, cluster, job, shards, notify):
@@ -44,8 +34,7 @@ class WorkerPool:
         self._ready, self._joining, self._refused = {}, {}, set()
         addresses = cluster.workers()
         parts = split_evenly(shards, len(addresses))
-        parts += [shards[:1]] * (len(addresses) - len(parts))
-        for address, part in zip(addresses, parts, strict=True):
+        for address, part in zip_longest(addresses, parts, fillvalue=shards[:1]):
             self._join(address, range(part[0].start, part[-1].stop))
         complaints = []
         for address, joining in self._joining.items():
@@ -64,32 +53,18 @@ class WorkerPool:
     def map(self, method, theta, parts, *arguments):
         """Share out parts of the work, consecutive ones to each worker.
 
-        Parameters
-        ----------
-        method : str
-            A method of `ShardWorker`. It is called on each worker with `theta`, a list
-            of some of the parts, and `arguments`.
-        theta : numpy.ndarray
-        parts : list of range
-        arguments : tuple
-
-        Returns
-        -------
-        list
-            The method's result for each part, in the order of `parts`.
-
-        Raises
-        ------
-        ClusterError
-            If no worker is left, or one fails in another way than by being lost.
+        `method` is the name of one of `ShardWorker`. It is called on each worker with
+        `theta`, a list of some of the parts, and `arguments`. Returns its results for
+        all parts, in their order. Raises `ClusterError` if no worker is left, or one
+        fails in another way than by being lost.
         """
         results, lost = {}, 0
         while len(results) < len(parts):
             self._welcome()
             missing = [i for i in range(len(parts)) if i not in results]
-            answers = []
             ready = self._ready.items()
             shares = split_evenly(missing, len(ready))
+            answers = []
             for (address, actor), share in zip(ready, shares, strict=False):
                 mine = [parts[i] for i in share]
                 call = self._call(address, actor, method, theta, mine, *arguments)
@@ -123,7 +98,15 @@ class WorkerPool:
                 if address not in known:
                     self._join(address, self._first)
             for address in [a for a, j in self._joining.items() if j.done()]:
-                self._take_in(address, self._joining.pop(address))
+                try:
+                    self._ready[address] = self._joining.pop(address).result()
+                    n = len(self._ready)
+                    self._notify(f"... worker {address} joined, {n} at work")
+                except WorkerLost:
+                    pass
+                except ClusterError as error:
+                    self._refused.add(address)
+                    self._notify(f"... not used: {error}")
             if self._ready:
                 self._next_look = time.monotonic() + LOOK_SECONDS
                 return
@@ -133,16 +116,6 @@ class WorkerPool:
                     "some, and run again (a run with --checkpoint can be resumed)."
                 )
             time.sleep(0.1)
-
-    def _take_in(self, address, joining):
-        try:
-            self._ready[address] = joining.result()
-            self._notify(f"... worker {address} joined, {len(self._ready)} at work")
-        except WorkerLost:
-            pass
-        except ClusterError as error:
-            self._refused.add(address)
-            self._notify(f"... not used: {error}")
 
     def _join(self, address, minibatches):
         # As bytes, because otherwise the scheduler would import the class.

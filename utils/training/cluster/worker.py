@@ -24,6 +24,12 @@ class Job(NamedTuple):
     backend: str
     floatX: str
 
+    def compile(self, splits, mode):
+        """Return `theta` and the compiled functions."""
+        return self.compile_functions(
+            splits, self.n_in, self.n_out, self.batch_size, mode
+        )
+
 
 def fingerprint_of(splits):
     """Return the fingerprint of what (x, y) pairs of shared variables hold."""
@@ -36,19 +42,10 @@ class ShardWorker:
     _held = None
 
     def prepare(self, job, minibatches):
-        """Map the data and compile.
+        """Map the data and compile for a `job`, a pickled `Job`.
 
-        Parameters
-        ----------
-        job : bytes
-            A pickled `Job`.
-        minibatches : range
-            The minibatches of the training set that this worker will be given first.
-
-        Returns
-        -------
-        str or None
-            Why this worker cannot do the job; None if it can.
+        `minibatches` is the range of those of the training set that this worker will be
+        given first. Returns why this worker cannot do the job; None if it can.
         """
         job = pickle.loads(job)
         config.floatX = job.floatX
@@ -68,26 +65,16 @@ class ShardWorker:
         self._train, self._batch_size = splits[0], job.batch_size
         self._whole = [array.get_value(borrow=True) for array in self._train]
         self._hold(minibatches)
-        self._theta, self._cost_and_gradient, *error_functions = job.compile_functions(
-            splits, job.n_in, job.n_out, job.batch_size, mode
-        )
-        self._errors = dict(zip(("validation", "test"), error_functions, strict=True))
+        self._theta, self._cost_and_gradient, validate, test = job.compile(splits, mode)
+        self._errors = {"validation": validate, "test": test}
         return None
 
     def costs_and_gradients(self, theta, shards):
         """Add up cost and gradient over the minibatches of each shard.
 
-        Parameters
-        ----------
-        theta : numpy.ndarray, ``(n_parameters,)``, floatX
-        shards : list of range
-            Minibatches of the training set; each shard begins where the one before
-            it ends, or later.
-
-        Returns
-        -------
-        list of (cost, gradient)
-            For each shard a float and an array ``(n_parameters,)`` float64.
+        `theta` is an array ``(n_parameters,)`` of floatX. `shards` is a list of ranges
+        of minibatches of the training set; each begins where the one before it ends, or
+        later. Returns for each a float and a gradient ``(n_parameters,)`` of float64.
         """
         self._theta.set_value(theta)
         self._hold(range(shards[0].start, shards[-1].stop))
@@ -97,9 +84,8 @@ class ShardWorker:
         if minibatches == self._held:
             return
         self._held = minibatches
-        rows = slice(
-            *(i * self._batch_size for i in (minibatches[0], minibatches.stop))
-        )
+        first, stop = minibatches.start, minibatches.stop
+        rows = slice(first * self._batch_size, stop * self._batch_size)
         for shared, whole in zip(self._train, self._whole, strict=True):
             shared.set_value(whole[rows], borrow=True)
 
@@ -114,17 +100,8 @@ class ShardWorker:
     def errors(self, theta, parts, split):
         """Compute the fraction of errors of minibatches of a split.
 
-        Parameters
-        ----------
-        theta : numpy.ndarray, ``(n_parameters,)``, floatX
-        parts : list of range
-            Minibatches of the split.
-        split : {"validation", "test"}
-
-        Returns
-        -------
-        list of list of float
-            The errors of each part's minibatches.
+        As `costs_and_gradients`, for `parts` of the "validation" or "test" `split`;
+        returns a list of floats for each part, the errors of its minibatches.
         """
         self._theta.set_value(theta)
         model = self._errors[split]

@@ -1,16 +1,14 @@
-"""A model's answers to the test examples: the confusion matrix and its mistakes."""
+"""The confusion matrix: how a model answered the test examples of each class."""
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from utils.report.evaluation import MOST_COUNTED_CLASSES
 
-from .panels import box_aspect, grid, show_image, style
+from .style import style
 
 # Up to so many classes a cell has room for a rate below its count.
 MOST_WITH_RATES = 12
-
-MOST_MISTAKES = 15
 
 
 @style()
@@ -80,30 +78,3 @@ def _explanation(evaluation):
         f"the first {n_counted:,} examples.\nOf the {n_left_out:,} that are left out, "
         f"{(evaluation.mistakes >= n_counted).sum():,} are wrong.\n"
     )
-
-
-@style()
-def mistakes(evaluation):
-    """Draw the wrong answers, the most confident first, in rows of five."""
-    wrong = evaluation.mistakes
-    shown = wrong[:MOST_MISTAKES]
-    if not len(wrong):
-        figure = Figure(figsize=(6, 1.2))
-        words = f"No mistakes: all {len(evaluation.labels):,} test examples are right"
-        figure.text(0.5, 0.5, words, ha="center", va="center", fontsize=11)
-        return figure
-    images = evaluation.scaled(shown)
-    lightest, darkest = images.min(), images.max()
-    size = 1.7, 1.7 * box_aspect(images.shape[1]) + 0.35
-    figure, panels = grid(len(shown), max(2, min(5, len(shown))), size, 0.4)
-    for i, image, panel in zip(shown, images, panels, strict=True):
-        show_image(panel, image, cmap="gray_r", vmin=lightest, vmax=darkest)
-        panel.set_title(
-            f"label {evaluation.labels[i]}, predicted {evaluation.predictions[i]}\n"
-            f"with {evaluation.confidence[i] * 100:.1f} %"
-        )
-        panel.spines[:].set(visible=True, color="0.8")
-    answers = "wrong answer" if len(wrong) == 1 else "wrong answers"
-    most = f"The {len(shown)} most confident of " if len(shown) < len(wrong) else ""
-    figure.suptitle(f"{most}{len(wrong):,} {answers}")
-    return figure
