@@ -46,7 +46,8 @@ def test_own_model_is_predicted_and_shown(write_script, run, tiny_npz, tmp_path)
     pictures = {path.stem for path in (tmp_path / "pictures").glob("*.png")}
     assert pictures == {"learning_curve", "confusion", "mistakes"}
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert page.count("this model is a MLP") == 1 and "this is a MLP" in page
+    assert page.count("this model is MLP.") == 1 and "this is MLP." in page
+    assert "<h1>MLP on tiny.npz</h1>" in page
 
     printed = run(mlp, "--predict", "--dataset", tiny_npz, status=0).stdout
     program = f"import mlp; mlp.predict(dataset={str(tiny_npz)!r})"

@@ -110,7 +110,7 @@ class Evaluation:
         if self.W is None:
             return (
                 "only a LogisticRegression has weights for each class that are as many "
-                f"as the pixels, and this model is a {self.model_class}."
+                f"as the pixels, and this model is {self.model_class}."
             )
         return None
 

@@ -54,13 +54,14 @@ def render(evaluation, command, backend="auto"):
     )
     metadata = evaluation.metadata
     dataset = metadata["dataset"]
+    model = evaluation.model_class.replace("LogisticRegression", "Logistic regression")
     pad_html, has_pad = pad(evaluation)
     script = reader + drawing if has_pad else ""
     return Template(page).substitute(
         policy=_policy(style, script),
         style=style,
         script=f"<script>{script}</script>" if script else "",
-        title=escape(f"Logistic regression on {Path(dataset).name or dataset}"),
+        title=escape(f"{model} on {Path(dataset).name or dataset}"),
         trained_by=escape(metadata["trained_by"]),
         key_figures=_key_figures(evaluation),
         pad=pad_html,

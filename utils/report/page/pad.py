@@ -24,7 +24,7 @@ def pad(evaluation):
 
 def _reason_against(evaluation):
     if evaluation.W is None:
-        return f"it asks a LogisticRegression, and this is a {evaluation.model_class}."
+        return f"it asks a LogisticRegression, this is {evaluation.model_class}."
     n_in, n_out = evaluation.W.shape
     if n_in != N_PIXELS:
         return (
