@@ -74,12 +74,7 @@ def _read_file(path, dimensions):
             shape = _read_shape(path, stream, dimensions)
             if dimensions == 3 and is_plain(stream):
                 return map_bytes(stream, shape)
-            elements = read_array(stream, shape, np.dtype(np.uint8), size)
-            if stream.read(1):
-                raise ValueError(
-                    f"expected {elements.size} bytes of elements, found more bytes"
-                )
-            return elements
+            return read_array(stream, shape, np.dtype(np.uint8), size)
 
 
 def _read_shape(path, stream, dimensions):

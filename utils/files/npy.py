@@ -41,8 +41,6 @@ def read_npy(stream, size, where):
     try:
         shape, dtype, fortran_order = read_header(stream)
         array = read_array(stream, shape[::-1] if fortran_order else shape, dtype, size)
-        if stream.read(1):
-            raise ValueError("found more bytes than its header says")
     except (ValueError, EOFError) as error:
         raise type(error)(f"{where}: {error}") from error
     return array.T if fortran_order else array
@@ -98,32 +96,18 @@ def _parsed_header(stream):
 
 
 def read_array(stream, shape, dtype, size):
-    """Read an array's elements in C order.
+    """Read an array's elements in C order, up to the end of a stream.
 
-    Parameters
-    ----------
-    stream : binary stream with `readinto`
-    shape : tuple of int
-    dtype : numpy.dtype
-        Of bool, integers or floats, in the file's byte order.
-    size : int
-        The most bytes that `stream` can give; memory is taken only within them.
-
-    Returns
-    -------
-    numpy.ndarray
-        In native byte order, of its own memory.
-
-    Raises
-    ------
-    EOFError
-        If the stream has fewer bytes.
+    `shape` and `dtype` are as of `read_header`; the rest is as of `read_npy`. The array
+    has its own memory.
     """
     needed = math.prod(shape) * dtype.itemsize
     if needed > size:
         raise EOFError(f"expected {needed} bytes of elements, found at most {size}")
     elements = np.empty(needed, np.uint8)
     read_into(stream, elements)
+    if stream.read(1):
+        raise ValueError(f"expected {needed} bytes of elements, found more bytes")
     if dtype.kind == "b":
         # A bool array is undefined behaviour where its bytes are not 0 or 1.
         return (elements != 0).reshape(shape)
