@@ -6,6 +6,7 @@ from utils.errors import DatasetError
 from utils.files import array_pickle
 
 from . import decoded_cache, idx, numpy_files
+from .arrays import is_sequence
 from .splits import NAMES, check, split_validation
 from .streams import describe, open_stream, recognise
 
@@ -58,13 +59,9 @@ def _unpickle(path, stream, size):
         raise DatasetError(
             f"{path}: {error}. Get the file again from where you trust it."
         ) from error
-    if not _is_sequence(pairs, 3) or not all(_is_sequence(pair, 2) for pair in pairs):
+    if not is_sequence(pairs, 3) or not all(is_sequence(pair, 2) for pair in pairs):
         raise DatasetError(
             f"{path}: expected three (images, labels) pairs, for {', '.join(NAMES)}, "
             f"found a {type(pairs).__name__} of another layout."
         )
-    return [tuple(pair) for pair in pairs]
-
-
-def _is_sequence(value, length):
-    return isinstance(value, (tuple, list)) and len(value) == length
+    return pairs

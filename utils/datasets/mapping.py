@@ -43,7 +43,7 @@ def read_ahead(array):
 
     Otherwise each stops training for a moment when it is touched for the first time.
     Nothing is done, and None returned, for an array that would fill half of the memory,
-    or that is not mapped. The thread ends with the process, or when all pages are there.
+    or that is not mapped. The thread ends with the process, or when it is done.
     """
     is_mapped = array.dtype == np.uint8 and not array.flags.writeable
     if not is_mapped or array.nbytes < _LEAST or not hasattr(os, "sysconf"):

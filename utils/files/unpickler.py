@@ -53,21 +53,7 @@ class _Memo(dict):
 
 
 class ArrayUnpickler(pickle._Unpickler):
-    """Reads one pickle of plain data and numeric arrays.
-
-    Parameters
-    ----------
-    stream : binary stream with `read` and `readline`
-    size : int
-        The most bytes that `stream` can give.
-    extra : dict
-        ``{("module", "name"): cls}``, classes of which instances may be made.
-
-    Attributes
-    ----------
-    position : int
-        Number of bytes read.
-    """
+    """Reads one pickle; see `array_pickle.load`. `position` counts the bytes read."""
 
     dispatch = {
         getattr(pickle, name)[0]: pickle._Unpickler.dispatch[getattr(pickle, name)[0]]
