@@ -82,14 +82,19 @@ def fetch(folder, notify=None):
             f"the download folder {folder} cannot be written ({error}); set "
             "LOGREG_CACHE to a folder that can"
         ) from error
+    import pooch
+
+    pooch.get_logger().setLevel("WARNING")
     failures = []
     mirrors = _probe(failures)
     for name in missing(folder):
+        sha256 = f"sha256:{FILES[name][1]}"
         while mirrors:
             if notify:
                 notify(f"downloading {name} from {mirrors[0]} to {folder}")
             try:
-                _retrieve(mirrors[0] + name, folder, name)
+                url = mirrors[0] + name
+                pooch.retrieve(url, sha256, name, folder, downloader=_download)
                 break
             # Whatever is wrong with one mirror, the next may be right.
             except Exception as error:
@@ -126,19 +131,6 @@ def _probe(failures):
     found = dict(answers)  # a late answer does not count
     failures += [(mirror + name, error) for mirror, error in found.items() if error]
     return [mirror for mirror, error in found.items() if error is None]
-
-
-def _retrieve(url, folder, name):
-    import pooch
-
-    pooch.get_logger().setLevel("WARNING")
-    pooch.retrieve(
-        url,
-        known_hash=f"sha256:{FILES[name][1]}",
-        fname=name,
-        path=folder,
-        downloader=_download,
-    )
 
 
 def _download(url, output_file, _pooch):
