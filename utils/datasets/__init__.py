@@ -4,7 +4,7 @@ import os
 
 from utils.errors import DatasetError, MnistUnavailableError
 
-from . import arrays, reading
+from . import arrays, digits, formats, reading
 from .arrays import are_arrays, as_array, name_arrays
 from .fingerprint import fingerprint
 from .mapping import read_ahead
@@ -91,12 +91,8 @@ def load(dataset, offline=False, notify=None, dtype=None):
                 "them again in the place of a name, or name a file that holds them."
             )
         elif name == DIGITS:
-            from . import digits
-
             splits = check(digits.read(), name)
         else:
-            from . import formats
-
             splits = formats.read(name)
         if dtype == "uint8":
             return as_bytes(splits) or scale(splits)
