@@ -32,7 +32,7 @@ def read_npz(path):
                 f"{', '.join(missing)}. Save it with "
                 "numpy.savez(path, x_train=..., y_train=..., x_test=..., y_test=...)."
             )
-        return [_read_member(path, archive, members[file]) for file in FILES]
+        return [read_member(path, archive, members[file]) for file in FILES]
 
 
 def is_folder(path):
@@ -54,7 +54,8 @@ def read_folder(folder):
     return [_read_file(os.path.join(folder, file)) for file in FILES]
 
 
-def _read_member(path, archive, info):
+def read_member(path, archive, info):
+    """Read one array of an .npz, which may be anybody's."""
     where = f"{path}, {info.filename}"
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise DatasetError(

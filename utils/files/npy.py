@@ -105,7 +105,15 @@ def read_array(stream, shape, dtype, size):
     if needed > size:
         raise EOFError(f"expected {needed} bytes of elements, found at most {size}")
     elements = np.empty(needed, np.uint8)
-    read_into(stream, elements)
+    left = memoryview(elements)
+    while len(left):
+        received = stream.readinto(left[:CHUNK])
+        if not received:
+            raise EOFError(
+                f"expected {needed} bytes of elements, found {needed - len(left)}: the "
+                "file is cut short"
+            )
+        left = left[received:]
     if stream.read(1):
         raise ValueError(f"expected {needed} bytes of elements, found more bytes")
     if dtype.kind == "b":
@@ -114,16 +122,3 @@ def read_array(stream, shape, dtype, size):
     if not dtype.isnative:
         elements.view(dtype).byteswap(inplace=True)
     return elements.view(dtype.type).reshape(shape)
-
-
-def read_into(stream, elements):
-    """Fill a vector of uint8 by a stream's `readinto`; `EOFError` if it ends before."""
-    left = memoryview(elements)
-    while len(left):
-        received = stream.readinto(left[:CHUNK])
-        if not received:
-            raise EOFError(
-                f"expected {elements.size} bytes of elements, found "
-                f"{elements.size - len(left)}: the file is cut short"
-            )
-        left = left[received:]
