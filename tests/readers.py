@@ -30,7 +30,7 @@ from small_files import (
 from logistic_sgd import LogisticRegression
 from utils.datasets import DatasetError, streams
 from utils.datasets import load as load_dataset
-from utils.datasets.reading import reading
+from utils.datasets.streams import reading
 from utils.training import checkpoint_file, model_file
 from utils.training.checkpoint_file import CheckpointError
 from utils.training.model_file import ModelFileError

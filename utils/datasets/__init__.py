@@ -4,13 +4,14 @@ import os
 
 from utils.errors import DatasetError, MnistUnavailableError
 
-from . import arrays, digits, formats, reading
+from . import arrays, digits, formats
 from .arrays import are_arrays, as_array, name_arrays
 from .fingerprint import fingerprint
 from .mapping import read_ahead
 from .mnist import NAME as MNIST
 from .mnist import find_mnist
 from .splits import as_bytes, bytes_or_floats, check, scale
+from .streams import reading
 
 __all__ = [
     "MNIST",
@@ -82,7 +83,7 @@ def load(dataset, offline=False, notify=None, dtype=None):
     name = arrays.WHERE if are_arrays(dataset) else os.fsdecode(dataset)
     if name == MNIST:
         name = find_mnist(offline, notify)
-    with reading.reading(name):
+    with reading(name):
         if are_arrays(dataset):
             splits = check(arrays.read(dataset), name)
         elif arrays.is_name(name):

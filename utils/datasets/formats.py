@@ -19,7 +19,7 @@ def read(path):
 
     `path` is that of a folder of IDX or .npy files, of an .npz, or of a pickle, gzipped
     or not. The splits are as `splits.check` gives them. Where there is no such dataset,
-    or it is broken, any exception is raised; `reading.reading` makes it a DatasetError.
+    or it is broken, any exception is raised; `streams.reading` makes it a DatasetError.
     """
     sources = idx.paths(path)[0] if os.path.isdir(path) else [path]
     entry = decoded_cache.entry(sources)

@@ -15,8 +15,7 @@ from utils.errors import DatasetError
 from utils.files.npy import read_array
 
 from .mapping import map_bytes
-from .reading import reading
-from .streams import is_plain, open_stream
+from .streams import is_plain, open_stream, reading
 
 FILES = (
     "train-images-idx3-ubyte",

@@ -13,8 +13,7 @@ from utils.errors import DatasetError
 from utils.files.npy import read_header, read_npy
 
 from .mapping import map_bytes
-from .reading import reading
-from .streams import inflated_limit, is_plain, open_stream
+from .streams import inflated_limit, is_plain, open_stream, reading
 
 NAMES = ("x_train", "y_train", "x_test", "y_test")
 FILES = tuple(f"{name}.npy" for name in NAMES)

@@ -1,9 +1,10 @@
 """Read a file's bytes, inflated if it is gzip, within bounds known beforehand.
 
-Failures are `OSError` or `EOFError`, which `reading.reading` turns into a
-`DatasetError` that names the file.
+Failures are `OSError` or `EOFError`, which `reading` turns into a `DatasetError` that
+names the file.
 """
 
+import contextlib
 import io
 import os
 import re
@@ -25,9 +26,42 @@ MAX_BYTES = 4 * 2**30
 CHUNK = 2**18
 MAX_MEMBERS = 2**16  # in blocks of 64 KB, as bgzip writes them, they hold MAX_BYTES
 GZIP_MAGIC = b"\x1f\x8b"
+LONGEST_REASON = 300
 # Text whose first line holds columns, or nothing but numbers; \x80 begins a pickle.
 _COLUMNS = re.compile(rb"(?!\x80)[^\r\n]*[,;\t]|[-+.\d][-+.\deE ]*(?:[\r\n]|\Z)")
 _BINARY = re.compile(rb"[\0-\x08\x0b\x0c\x0e-\x1f]")
+
+
+@contextlib.contextmanager
+def reading(path):
+    """Turn whatever fails in the block into a `DatasetError` that names `path`."""
+    try:
+        yield
+    except DatasetError:
+        raise
+    except FileNotFoundError as error:
+        raise DatasetError(
+            f"{path}: expected a dataset, found no such file or folder. Check the "
+            "path, or name digits or mnist.pkl.gz."
+        ) from error
+    except PermissionError as error:
+        raise DatasetError(
+            f"{path}: expected a dataset, found no permission to read it. Change its "
+            "permissions or copy it."
+        ) from error
+    except MemoryError as error:
+        raise DatasetError(
+            f"{path}: more memory is needed than this machine has free. Use a smaller "
+            "dataset."
+        ) from error
+    # A broken or hostile file can fail in zlib, zipfile or NumPy in many ways.
+    except Exception as error:
+        # zipfile's messages quote the file, kilobytes of it.
+        reason = str(error)[:LONGEST_REASON] or type(error).__name__
+        raise DatasetError(
+            f"{path}: cannot be read as a dataset ({reason}). It may be cut "
+            "short or damaged: get the file again."
+        ) from error
 
 
 class _Gunzip(io.RawIOBase):

@@ -62,7 +62,11 @@ def read_grey(path):
 def _grey(image):
     """Any of Pillow's modes to an array of grey between 0 and 255."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return _deep_grey(_shrunk(image.convert("F")))
+        grey = _shrunk(image.convert("F"))
+        if not np.isfinite(grey).all():
+            raise ValueError("pixels that are NaN or infinite")
+        limit = 65535.0 if 255 < grey.max() <= 65535 else max(grey.max(), 255.0)
+        return np.clip(grey, 0, None) * (255.0 / limit)
     if "A" not in image.getbands() and "transparency" not in image.info:
         return _shrunk(image.convert("L"))
     rgba = image.convert("RGBA")
@@ -77,11 +81,3 @@ def _shrunk(band):
     """A band as an array, by a whole factor so that no side exceeds LARGEST_SIDE."""
     factor = -(-max(band.size) // LARGEST_SIDE)
     return np.asarray(band.reduce(factor), dtype=np.float64)
-
-
-def _deep_grey(grey):
-    """Scale the range of grey of 16 bits or more to between 0 and 255."""
-    if not np.isfinite(grey).all():
-        raise ValueError("pixels that are NaN or infinite")
-    limit = 65535.0 if 255 < grey.max() <= 65535 else max(grey.max(), 255.0)
-    return np.clip(grey, 0, None) * (255.0 / limit)
