@@ -37,8 +37,7 @@ def _decode(path):
     if os.path.isdir(path):
         read = numpy_files.read_folder if numpy_files.is_folder(path) else idx.read
         return split_validation(*read(path))
-    stream, size = open_stream(path)
-    with stream:
+    with open_stream(path) as (stream, size):
         head = stream.peek(256)[:256]
         if head.startswith(_ZIP_MAGICS):
             return split_validation(*numpy_files.read_npz(path))

@@ -15,7 +15,7 @@ from utils.errors import DatasetError
 from utils.files.npy import read_array
 
 from .mapping import map_bytes
-from .streams import is_plain, open_stream, reading
+from .streams import is_plain, open_stream
 
 FILES = (
     "train-images-idx3-ubyte",
@@ -67,13 +67,11 @@ def read(folder):
 
 
 def _read_file(path, dimensions):
-    with reading(path):
-        stream, size = open_stream(path)
-        with stream:
-            shape = _read_shape(path, stream, dimensions)
-            if dimensions == 3 and is_plain(stream):
-                return map_bytes(stream, shape)
-            return read_array(stream, shape, np.dtype(np.uint8), size)
+    with open_stream(path) as (stream, size):
+        shape = _read_shape(path, stream, dimensions)
+        if dimensions == 3 and is_plain(stream):
+            return map_bytes(stream, shape)
+        return read_array(stream, shape, np.dtype(np.uint8), size)
 
 
 def _read_shape(path, stream, dimensions):

@@ -13,7 +13,7 @@ from utils.errors import DatasetError
 from utils.files.npy import read_header, read_npy
 
 from .mapping import map_bytes
-from .streams import inflated_limit, is_plain, open_stream, reading
+from .streams import inflated_limit, is_plain, open_stream
 
 NAMES = ("x_train", "y_train", "x_test", "y_test")
 FILES = tuple(f"{name}.npy" for name in NAMES)
@@ -76,12 +76,10 @@ def read_member(path, archive, info):
 
 
 def _read_file(path):
-    with reading(path):
-        stream, size = open_stream(path)
-        with stream:
-            if is_plain(stream):
-                shape, dtype, fortran_order = read_header(stream)
-                if dtype == np.uint8 and len(shape) > 1 and not fortran_order:
-                    return map_bytes(stream, shape)
-                stream.seek(0)
-            return read_npy(stream, size, os.path.basename(path))
+    with open_stream(path) as (stream, size):
+        if is_plain(stream):
+            shape, dtype, fortran_order = read_header(stream)
+            if dtype == np.uint8 and len(shape) > 1 and not fortran_order:
+                return map_bytes(stream, shape)
+            stream.seek(0)
+        return read_npy(stream, size, os.path.basename(path))

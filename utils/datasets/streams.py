@@ -79,10 +79,6 @@ class _Gunzip(io.RawIOBase):
     def readable(self):
         return True
 
-    def close(self):
-        self._file.close()
-        super().close()
-
     def readinto(self, buffer):
         while True:
             compressed = self._compressed or self._file.read(CHUNK)
@@ -113,30 +109,37 @@ class _Gunzip(io.RawIOBase):
         self._inflate = zlib.decompressobj(31)
 
 
+@contextlib.contextmanager
 def open_stream(path):
-    """Open a file for bounded reading.
+    """Open a file for bounded reading in the block, of which `reading` takes care.
 
-    Returns
-    -------
+    Yields
+    ------
     stream : io.BufferedReader
         The file's bytes, inflated if it begins as gzip.
     size : int
         The most bytes that `stream` can give.
     """
-    status = os.stat(path)
-    # A pipe would block.
-    if not stat.S_ISREG(status.st_mode):
-        raise DatasetError(f"{path}: expected a file, found a device, pipe or socket.")
-    if status.st_size == 0:
-        raise DatasetError(f"{path}: expected a dataset, found an empty file.")
-    file = open(path, "rb")
-    head = file.peek(256)[:256]
-    if not head.startswith(GZIP_MAGIC):
-        if path.endswith(".gz"):
-            file.close()
-            raise DatasetError(f"{path}: expected gzip data, found {describe(head)}")
-        return file, min(status.st_size, MAX_BYTES)
-    return io.BufferedReader(_Gunzip(file), CHUNK), inflated_limit(status.st_size)
+    with reading(path):
+        status = os.stat(path)
+        size = status.st_size
+        # A pipe would block.
+        if not stat.S_ISREG(status.st_mode):
+            raise DatasetError(
+                f"{path}: expected a file, found a device, pipe or socket."
+            )
+        if size == 0:
+            raise DatasetError(f"{path}: expected a dataset, found an empty file.")
+        with open(path, "rb") as file:
+            head = file.peek(256)[:256]
+            if head.startswith(GZIP_MAGIC):
+                yield io.BufferedReader(_Gunzip(file), CHUNK), inflated_limit(size)
+            elif path.endswith(".gz"):
+                raise DatasetError(
+                    f"{path}: expected gzip data, found {describe(head)}"
+                )
+            else:
+                yield file, min(size, MAX_BYTES)
 
 
 def inflated_limit(compressed):
