@@ -27,8 +27,6 @@ __all__ = [
     "read_ahead",
 ]
 
-DIGITS = "digits"
-
 
 def load(dataset, offline=False, notify=None, dtype=None):
     """Load a dataset of images and their classes.
@@ -86,12 +84,12 @@ def load(dataset, offline=False, notify=None, dtype=None):
     with reading(name):
         if are_arrays(dataset):
             splits = check(arrays.read(dataset), name)
-        elif arrays.is_name(name):
+        elif arrays.NAME.fullmatch(name):
             raise DatasetError(
                 f"{name}: these arrays came from a program, and are in no file. Give "
                 "them again in the place of a name, or name a file that holds them."
             )
-        elif name == DIGITS:
+        elif name == "digits":
             splits = check(digits.read(), name)
         else:
             splits = formats.read(name)

@@ -12,7 +12,8 @@ from .splits import as_rows, split_validation
 WHERE = "the arrays given"
 TEST_SIZE = 10_000
 
-_NAME = re.compile(r"arrays \(\d+ \+ \d+ \+ \d+ examples of \d+, [0-9a-f]{16}\)")
+# What `name_arrays` makes.
+NAME = re.compile(r"arrays \(\d+ \+ \d+ \+ \d+ examples of \d+, [0-9a-f]{16}\)")
 
 
 def are_arrays(dataset):
@@ -23,11 +24,6 @@ def are_arrays(dataset):
 def name_arrays(fingerprint):
     """The name of arrays, by their `fingerprint.fingerprint`: they have no path."""
     return f"arrays ({fingerprint})"
-
-
-def is_name(text):
-    """Return True for a name that `name_arrays` made."""
-    return _NAME.fullmatch(text) is not None
 
 
 def read(dataset):

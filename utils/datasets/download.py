@@ -58,20 +58,11 @@ def fetch(folder, notify=None):
     The mirrors are first asked, all at once, for the smallest file: a machine whose
     packets are dropped, or whose name server is silent, learns it in `PROBE_SECONDS`.
     A file is written under a temporary name, and renamed once its SHA-256 is right. A
-    mirror that fails is not asked again.
+    mirror that fails is not asked again. `notify` is called with a line for each file,
+    which names the mirror.
 
-    Parameters
-    ----------
-    folder : str
-        Made if it does not exist.
-    notify : callable, optional
-        Called with a line for each file, which names the mirror.
-
-    Raises
-    ------
-    DatasetError
-        If no mirror gives a file, with each address and reason; or if `folder` cannot
-        be written.
+    A `DatasetError` says if no mirror gives a file, with each address and reason, or if
+    `folder`, which is made if it does not exist, cannot be written.
     """
     try:
         os.makedirs(folder, exist_ok=True)

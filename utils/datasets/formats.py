@@ -35,7 +35,8 @@ def read(path):
 
 def _decode(path):
     if os.path.isdir(path):
-        read = numpy_files.read_folder if numpy_files.is_folder(path) else idx.read
+        is_npy = any(os.path.exists(os.path.join(path, f)) for f in numpy_files.FILES)
+        read = numpy_files.read_folder if is_npy else idx.read
         return split_validation(*read(path))
     with open_stream(path) as (stream, size):
         head = stream.peek(256)[:256]

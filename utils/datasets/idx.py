@@ -29,14 +29,8 @@ _MAGIC = {1: 0x0801, 3: 0x0803}  # number of dimensions of unsigned bytes: magic
 def paths(folder):
     """Find the four files of a folder, plain or else gzipped.
 
-    ``train-images.idx3-ubyte``, as some archives have it, is found too.
-
-    Returns
-    -------
-    found : list of str
-        Paths of those that exist, in the order of `FILES`.
-    missing : list of str
-        The names of the others.
+    ``train-images.idx3-ubyte``, as some archives have it, is found too. Returns the
+    paths of those that exist, in the order of `FILES`, and the names of the others.
     """
     found, missing = [], []
     for name in FILES:

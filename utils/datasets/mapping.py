@@ -15,17 +15,8 @@ def map_bytes(file, shape):
     They are then in the system's file cache, not in the process's own memory. A file
     that is cut short meanwhile ends the process; one that is replaced does no harm.
 
-    Parameters
-    ----------
-    file : binary file
-        Not compressed, and positioned at the first element.
-    shape : tuple of int
-        The file has to hold just so many bytes.
-
-    Returns
-    -------
-    numpy.ndarray of uint8
-        Of the given shape, in C order, not writeable.
+    From where `file` stands, it has to hold just the bytes of `shape`, not compressed.
+    Returns an array of uint8 in C order, not writeable.
     """
     offset, needed = file.tell(), math.prod(shape)
     left = os.fstat(file.fileno()).st_size - offset

@@ -34,11 +34,6 @@ def read_npz(path):
         return [read_member(path, archive, members[file]) for file in FILES]
 
 
-def is_folder(path):
-    """Return True if `path` is a folder that holds any of the four .npy files."""
-    return any(os.path.exists(os.path.join(path, file)) for file in FILES)
-
-
 def read_folder(folder):
     """Read a folder of .npy files: a list of the arrays of `NAMES`, as they are there.
 
