@@ -10,7 +10,7 @@ from .fingerprint import fingerprint
 from .mapping import read_ahead
 from .mnist import NAME as MNIST
 from .mnist import find_mnist
-from .splits import as_bytes, bytes_or_floats, check, scale
+from .splits import bytes_or_floats, check, scale, whole_256ths
 from .streams import reading
 
 __all__ = [
@@ -94,5 +94,7 @@ def load(dataset, offline=False, notify=None, dtype=None):
         else:
             splits = formats.read(name)
         if dtype == "uint8":
-            return as_bytes(splits) or scale(splits)
+            in_bytes = [(whole_256ths(x), y) for x, y in splits]
+            if all(x.dtype == "uint8" for x, _ in in_bytes):
+                return in_bytes
         return scale(splits)

@@ -1,5 +1,6 @@
 """Download MNIST's four files from the first mirror that has them whole."""
 
+import contextlib
 import hashlib
 import os
 import sys
@@ -43,13 +44,10 @@ def missing(folder):
 
 def _is_whole(path, name):
     size, sha256 = FILES[name]
-    try:
-        if os.path.getsize(path) != size:
-            return False
-        with open(path, "rb") as file:
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        if os.path.getsize(path) == size:
             return hashlib.file_digest(file, "sha256").hexdigest() == sha256
-    except OSError:
-        return False
+    return False
 
 
 def fetch(folder, notify=None):

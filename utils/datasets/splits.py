@@ -120,15 +120,6 @@ def bytes_or_floats(x, where):
     return x
 
 
-def as_bytes(splits):
-    """Convert checked pixels to bytes that stand for ``byte / 256``.
-
-    None where a pixel of any split is not a whole 256th.
-    """
-    splits = [(whole_256ths(x), y) for x, y in splits]
-    return splits if all(x.dtype == np.uint8 for x, _ in splits) else None
-
-
 def whole_256ths(x, rows=4096):
     """Return uint8 that divided by 256 is exactly `x`, otherwise `x` itself."""
     if x.dtype.kind != "f":
