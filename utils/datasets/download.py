@@ -9,28 +9,19 @@ import time
 
 from utils.errors import DatasetError
 
+from . import idx
+
 MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
 )
-FILES = {  # name: (bytes, SHA-256)
-    "train-images-idx3-ubyte.gz": (
-        9912422,
-        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-    ),
-    "train-labels-idx1-ubyte.gz": (
-        28881,
-        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-    ),
-    "t10k-images-idx3-ubyte.gz": (
-        1648877,
-        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-    ),
-    "t10k-labels-idx1-ubyte.gz": (
-        4542,
-        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-    ),
-}
+_PINNED = (  # bytes and SHA-256 of each of `idx.FILES`, gzipped
+    (9912422, "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"),
+    (28881, "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"),
+    (1648877, "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"),
+    (4542, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"),
+)
+FILES = {f"{name}.gz": pin for name, pin in zip(idx.FILES, _PINNED, strict=True)}
 PROBE_SECONDS = 8.0  # until a mirror must have answered
 STALL_SECONDS = 5.0  # the longest silence within a download
 SLOWEST = 20_000  # bytes per second, on average, once GRACE_SECONDS are over
