@@ -47,25 +47,11 @@ def read_npy(stream, size, where):
 
 
 def read_header(stream):
-    """Read the part of a .npy array that precedes its elements.
+    """Read what precedes the elements: their shape, dtype and `fortran_order`.
 
-    Parameters
-    ----------
-    stream : binary stream
-
-    Returns
-    -------
-    shape : tuple of int
-    dtype : numpy.dtype
-        Of bool, integers or floats of at most 8 bytes; in the file's byte order.
-    fortran_order : bool
-        True if the first index changes fastest.
-
-    Raises
-    ------
-    ValueError
-        If it is not the header of such an array, or is longer than
-        `MAX_HEADER_BYTES`.
+    The dtype is one of bool, integers or floats of at most 8 bytes, in the file's byte
+    order; `fortran_order` is True if the first index changes fastest. A `ValueError`
+    says if it is not the header of such an array, or longer than `MAX_HEADER_BYTES`.
     """
     expected = "expected the header of an array of bool, integers or floats, found"
     try:
@@ -84,15 +70,14 @@ def _parsed_header(stream):
     version = npy_format.read_magic(stream)
     if version not in ((1, 0), (2, 0), (3, 0)):
         raise ValueError(f"its version is {version}")
-    length = stream.read(2 if version == (1, 0) else 4)
+    length = int.from_bytes(stream.read(2 if version == (1, 0) else 4), "little")
     # NumPy would read all that a header claims before it compares it with the limit.
-    text = stream.read(min(int.from_bytes(length, "little"), MAX_HEADER_BYTES))
-    parse = npy_format.read_array_header_2_0  # version 3 differs in the names of fields
-    if version == (1, 0):
-        parse = npy_format.read_array_header_1_0
+    text = stream.read(min(length, MAX_HEADER_BYTES))
+    # Version 1 differs in the bytes of the length, 3 in the names of fields.
+    header = io.BytesIO(length.to_bytes(4, "little") + text)
     # They would be about the file's text, such as the long integers of Python 2.
     with warnings.catch_warnings(action="ignore"):
-        return parse(io.BytesIO(length + text), max_header_size=MAX_HEADER_BYTES)
+        return npy_format.read_array_header_2_0(header, MAX_HEADER_BYTES)
 
 
 def read_array(stream, shape, dtype, size):
