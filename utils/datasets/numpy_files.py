@@ -31,7 +31,7 @@ def read_npz(path):
                 f"{', '.join(missing)}. Save it with "
                 "numpy.savez(path, x_train=..., y_train=..., x_test=..., y_test=...)."
             )
-        return [read_member(path, archive, members[file]) for file in FILES]
+        return [_read_member(path, archive, members[file]) for file in FILES]
 
 
 def read_folder(folder):
@@ -48,8 +48,7 @@ def read_folder(folder):
     return [_read_file(os.path.join(folder, file)) for file in FILES]
 
 
-def read_member(path, archive, info):
-    """Read one array of an .npz, which may be anybody's."""
+def _read_member(path, archive, info):
     where = f"{path}, {info.filename}"
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise DatasetError(

@@ -2,9 +2,9 @@
 
 `pickle._Unpickler`, which is written in Python, reads opcode by opcode. It imports and
 calls only what its `find_class` gives it: here the functions of `pickled_arrays`, which
-stand in for those of NumPy. The unpickler written in C
-would believe the lengths and memo indices that a file claims. `pickletools` in the
-standard library documents each opcode.
+stand in for those of NumPy. The unpickler written in C would believe the lengths and
+memo indices that a file claims. The standard library's `pickletools` documents each
+opcode.
 """
 
 import io
