@@ -21,10 +21,8 @@ def find_mnist(offline=False, notify=None):
 
     Parameters
     ----------
-    offline : bool, default False
-        Do not download.
-    notify : callable, optional
-        Called with a line about each download.
+    offline, notify
+        See `utils.datasets.load`.
 
     Returns
     -------
