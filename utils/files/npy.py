@@ -70,14 +70,15 @@ def _parsed_header(stream):
     version = npy_format.read_magic(stream)
     if version not in ((1, 0), (2, 0), (3, 0)):
         raise ValueError(f"its version is {version}")
-    length = int.from_bytes(stream.read(2 if version == (1, 0) else 4), "little")
+    length = stream.read(2 if version == (1, 0) else 4)
     # NumPy would read all that a header claims before it compares it with the limit.
-    text = stream.read(min(length, MAX_HEADER_BYTES))
-    # Version 1 differs in the bytes of the length, 3 in the names of fields.
-    header = io.BytesIO(length.to_bytes(4, "little") + text)
+    text = stream.read(min(int.from_bytes(length, "little"), MAX_HEADER_BYTES))
+    parse = npy_format.read_array_header_2_0  # version 3 differs in the names of fields
+    if version == (1, 0):
+        parse = npy_format.read_array_header_1_0
     # They would be about the file's text, such as the long integers of Python 2.
     with warnings.catch_warnings(action="ignore"):
-        return npy_format.read_array_header_2_0(header, MAX_HEADER_BYTES)
+        return parse(io.BytesIO(length + text), max_header_size=MAX_HEADER_BYTES)
 
 
 def read_array(stream, shape, dtype, size):
