@@ -30,7 +30,6 @@ from small_files import (
 from logistic_sgd import LogisticRegression
 from utils.datasets import DatasetError, streams
 from utils.datasets import load as load_dataset
-from utils.datasets.reading import reading
 from utils.training import checkpoint_file, model_file
 from utils.training.checkpoint_file import CheckpointError
 from utils.training.model_file import ModelFileError
@@ -95,11 +94,9 @@ def write_idx(folder, raw, index=0, suffix=""):
 
 
 def inflate(path):
-    """All that `open_stream` gives, its failures made errors as the readers do it."""
-    with reading(path):
-        stream, size = streams.open_stream(path)
-        with stream:
-            return stream.read(size + 1)
+    """All that `open_stream` gives."""
+    with streams.open_stream(path) as (stream, size):
+        return stream.read(size + 1)
 
 
 def written(name, wrap=bytes):

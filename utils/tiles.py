@@ -71,22 +71,16 @@ def tile_raster_images(
                 "expected four channels (red, green, blue, alpha; None for an empty "
                 f"one), found a tuple of {len(X)}"
             )
-        grid = img_shape, tile_shape, tile_spacing
-        tiled = {
-            i: tile_raster_images(
-                channel, *grid, scale_rows_to_unit_interval, output_pixel_vals
-            )
-            for i, channel in enumerate(X)
-            if channel is not None
-        }
-        dtype = np.result_type(*tiled.values() or [float])
-        out = np.zeros(
-            (*_out_shape(*grid), 4), np.uint8 if output_pixel_vals else dtype
-        )
-        out[:, :, 3] = 255 if output_pixel_vals else 1
-        for i, channel in tiled.items():
-            out[:, :, i] = channel
-        return out
+        # Of no images, and bool, so that it does not widen the others' dtype.
+        empty = np.zeros((0, img_shape[0] * img_shape[1]), bool)
+        how = tile_spacing, scale_rows_to_unit_interval, output_pixel_vals
+        channels = [
+            tile_raster_images(empty if x is None else x, img_shape, tile_shape, *how)
+            for x in X
+        ]
+        if X[3] is None:
+            channels[3] = np.full_like(channels[3], 255 if output_pixel_vals else 1)
+        return np.stack(channels, axis=-1)
 
     X = np.asarray(X)
     height, width = img_shape
@@ -101,16 +95,10 @@ def tile_raster_images(
         images = np.stack([scale_to_unit_interval(image) for image in images])
     if output_pixel_vals:
         images = np.clip(images * 255.0, 0, 255).astype(np.uint8)
-    out = np.zeros(_out_shape(img_shape, tile_shape, tile_spacing), images.dtype)
-    for i, image in enumerate(images):
-        top = i // columns * (height + tile_spacing[0])
-        left = i % columns * (width + tile_spacing[1])
-        out[top : top + height, left : left + width] = image
-    return out
-
-
-def _out_shape(img_shape, tile_shape, tile_spacing):
-    return tuple(
-        (size + space) * count - space
-        for size, count, space in zip(img_shape, tile_shape, tile_spacing, strict=True)
-    )
+    # Each tile with its spacing below and to the right; the last ones are cut off.
+    below, right = tile_spacing
+    tiles = np.zeros((rows * columns, height + below, width + right), images.dtype)
+    tiles[: len(images), :height, :width] = images
+    out = tiles.reshape(rows, columns, height + below, width + right).swapaxes(1, 2)
+    out = out.reshape(rows * (height + below), columns * (width + right))
+    return out[: len(out) - below, : out.shape[1] - right]

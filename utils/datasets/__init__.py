@@ -4,13 +4,14 @@ import os
 
 from utils.errors import DatasetError, MnistUnavailableError
 
-from . import arrays, reading
+from . import arrays, digits, formats
 from .arrays import are_arrays, as_array, name_arrays
 from .fingerprint import fingerprint
 from .mapping import read_ahead
 from .mnist import NAME as MNIST
 from .mnist import find_mnist
-from .splits import as_bytes, bytes_or_floats, check, scale
+from .splits import bytes_or_floats, check, scale, whole_256ths
+from .streams import reading
 
 __all__ = [
     "MNIST",
@@ -25,8 +26,6 @@ __all__ = [
     "name_arrays",
     "read_ahead",
 ]
-
-DIGITS = "digits"
 
 
 def load(dataset, offline=False, notify=None, dtype=None):
@@ -82,22 +81,20 @@ def load(dataset, offline=False, notify=None, dtype=None):
     name = arrays.WHERE if are_arrays(dataset) else os.fsdecode(dataset)
     if name == MNIST:
         name = find_mnist(offline, notify)
-    with reading.reading(name):
+    with reading(name):
         if are_arrays(dataset):
             splits = check(arrays.read(dataset), name)
-        elif arrays.is_name(name):
+        elif arrays.NAME.fullmatch(name):
             raise DatasetError(
                 f"{name}: these arrays came from a program, and are in no file. Give "
                 "them again in the place of a name, or name a file that holds them."
             )
-        elif name == DIGITS:
-            from . import digits
-
+        elif name == "digits":
             splits = check(digits.read(), name)
         else:
-            from . import formats
-
             splits = formats.read(name)
         if dtype == "uint8":
-            return as_bytes(splits) or scale(splits)
+            in_bytes = [(whole_256ths(x), y) for x, y in splits]
+            if all(x.dtype == "uint8" for x, _ in in_bytes):
+                return in_bytes
         return scale(splits)

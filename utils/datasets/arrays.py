@@ -12,7 +12,8 @@ from .splits import as_rows, split_validation
 WHERE = "the arrays given"
 TEST_SIZE = 10_000
 
-_NAME = re.compile(r"arrays \(\d+ \+ \d+ \+ \d+ examples of \d+, [0-9a-f]{16}\)")
+# What `name_arrays` makes.
+NAME = re.compile(r"arrays \(\d+ \+ \d+ \+ \d+ examples of \d+, [0-9a-f]{16}\)")
 
 
 def are_arrays(dataset):
@@ -25,21 +26,16 @@ def name_arrays(fingerprint):
     return f"arrays ({fingerprint})"
 
 
-def is_name(text):
-    """Return True for a name that `name_arrays` made."""
-    return _NAME.fullmatch(text) is not None
-
-
 def read(dataset):
     """Return the three (x, y) pairs of NumPy arrays that `dataset` holds.
 
     See `utils.datasets.load` for what it may be. Nothing is copied that NumPy can look
     at where it lies; the arrays are still to be checked by `splits.check`.
     """
-    if _is_sequence(dataset, 3) and all(_is_sequence(pair, 2) for pair in dataset):
+    if is_sequence(dataset, 3) and all(is_sequence(pair, 2) for pair in dataset):
         return [(as_array(x, WHERE), as_array(y, WHERE)) for x, y in dataset]
     # Of lists of two, which two pairs are as well, there is nothing to split.
-    if not _is_sequence(dataset, 2) or all(_is_sequence(v, 2) for v in dataset):
+    if not is_sequence(dataset, 2) or all(is_sequence(v, 2) for v in dataset):
         raise DatasetError(
             "expected the name or path of a dataset, or arrays: three pairs [(x, y), "
             "(x, y), (x, y)] for training, validation and test, or one pair (x, y) to "
@@ -74,7 +70,7 @@ def as_array(value, where):
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def _is_sequence(value, length):
+def is_sequence(value, length):
     return isinstance(value, (tuple, list)) and len(value) == length
 
 
@@ -82,5 +78,5 @@ def _described(value):
     kind = type(value).__name__
     if not isinstance(value, (tuple, list)):
         return kind
-    pairs = " pairs" if value and all(_is_sequence(v, 2) for v in value) else ""
+    pairs = " pairs" if value and all(is_sequence(v, 2) for v in value) else ""
     return f"a {kind} of {len(value)}{pairs}"

@@ -15,7 +15,7 @@ import zlib
 import numpy as np
 
 from utils.files import write_atomic
-from utils.files.npy import MAX_HEADER_BYTES, read_header, read_into
+from utils.files.npy import MAX_HEADER_BYTES, read_header
 
 from . import user_cache
 from .splits import check, whole_256ths
@@ -72,8 +72,7 @@ def load(entry):
 def _read(file, archive, info):
     """Read a stored array; zipfile's own reading would copy all of it once more."""
     archive.open(info).close()  # leaves the file at the member's first byte
-    raw = np.empty(info.file_size, np.uint8)
-    read_into(file, raw)
+    raw = np.fromfile(file, np.uint8, info.file_size)
     if zlib.crc32(raw) != info.CRC:
         raise ValueError(f"{info.filename}: the checksum is wrong")
     head = io.BytesIO(raw[:MAX_HEADER_BYTES])

@@ -4,8 +4,6 @@ import numpy as np
 
 from utils.errors import DatasetError
 
-_N_TRAIN, _N_VALID = 1197, 300
-
 
 def read():
     """Read the digits in file order, as three (x, y) pairs.
@@ -21,5 +19,5 @@ def read():
         ) from error
     x, y = load_digits(return_X_y=True)
     x = (x / 16).astype(np.float32)
-    ends = [_N_TRAIN, _N_TRAIN + _N_VALID]
+    ends = [1197, 1197 + 300]  # of the training and of the validation split
     return list(zip(np.split(x, ends), np.split(y, ends), strict=True))

@@ -1,5 +1,6 @@
 """Download MNIST's four files from the first mirror that has them whole."""
 
+import contextlib
 import hashlib
 import os
 import sys
@@ -8,28 +9,19 @@ import time
 
 from utils.errors import DatasetError
 
+from . import idx
+
 MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
 )
-FILES = {  # name: (bytes, SHA-256)
-    "train-images-idx3-ubyte.gz": (
-        9912422,
-        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-    ),
-    "train-labels-idx1-ubyte.gz": (
-        28881,
-        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-    ),
-    "t10k-images-idx3-ubyte.gz": (
-        1648877,
-        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-    ),
-    "t10k-labels-idx1-ubyte.gz": (
-        4542,
-        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-    ),
-}
+_PINNED = (  # bytes and SHA-256 of each of `idx.FILES`, gzipped
+    (9912422, "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"),
+    (28881, "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"),
+    (1648877, "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"),
+    (4542, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"),
+)
+FILES = {f"{name}.gz": pin for name, pin in zip(idx.FILES, _PINNED, strict=True)}
 PROBE_SECONDS = 8.0  # until a mirror must have answered
 STALL_SECONDS = 5.0  # the longest silence within a download
 SLOWEST = 20_000  # bytes per second, on average, once GRACE_SECONDS are over
@@ -43,13 +35,10 @@ def missing(folder):
 
 def _is_whole(path, name):
     size, sha256 = FILES[name]
-    try:
-        if os.path.getsize(path) != size:
-            return False
-        with open(path, "rb") as file:
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        if os.path.getsize(path) == size:
             return hashlib.file_digest(file, "sha256").hexdigest() == sha256
-    except OSError:
-        return False
+    return False
 
 
 def fetch(folder, notify=None):
@@ -58,20 +47,11 @@ def fetch(folder, notify=None):
     The mirrors are first asked, all at once, for the smallest file: a machine whose
     packets are dropped, or whose name server is silent, learns it in `PROBE_SECONDS`.
     A file is written under a temporary name, and renamed once its SHA-256 is right. A
-    mirror that fails is not asked again.
+    mirror that fails is not asked again. `notify` is called with a line for each file,
+    which names the mirror.
 
-    Parameters
-    ----------
-    folder : str
-        Made if it does not exist.
-    notify : callable, optional
-        Called with a line for each file, which names the mirror.
-
-    Raises
-    ------
-    DatasetError
-        If no mirror gives a file, with each address and reason; or if `folder` cannot
-        be written.
+    A `DatasetError` says if no mirror gives a file, with each address and reason, or if
+    `folder`, which is made if it does not exist, cannot be written.
     """
     try:
         os.makedirs(folder, exist_ok=True)
@@ -82,14 +62,19 @@ def fetch(folder, notify=None):
             f"the download folder {folder} cannot be written ({error}); set "
             "LOGREG_CACHE to a folder that can"
         ) from error
+    import pooch
+
+    pooch.get_logger().setLevel("WARNING")
     failures = []
     mirrors = _probe(failures)
     for name in missing(folder):
+        sha256 = f"sha256:{FILES[name][1]}"
         while mirrors:
             if notify:
                 notify(f"downloading {name} from {mirrors[0]} to {folder}")
             try:
-                _retrieve(mirrors[0] + name, folder, name)
+                url = mirrors[0] + name
+                pooch.retrieve(url, sha256, name, folder, downloader=_download)
                 break
             # Whatever is wrong with one mirror, the next may be right.
             except Exception as error:
@@ -126,19 +111,6 @@ def _probe(failures):
     found = dict(answers)  # a late answer does not count
     failures += [(mirror + name, error) for mirror, error in found.items() if error]
     return [mirror for mirror, error in found.items() if error is None]
-
-
-def _retrieve(url, folder, name):
-    import pooch
-
-    pooch.get_logger().setLevel("WARNING")
-    pooch.retrieve(
-        url,
-        known_hash=f"sha256:{FILES[name][1]}",
-        fname=name,
-        path=folder,
-        downloader=_download,
-    )
 
 
 def _download(url, output_file, _pooch):

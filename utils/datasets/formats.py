@@ -6,6 +6,7 @@ from utils.errors import DatasetError
 from utils.files import array_pickle
 
 from . import decoded_cache, idx, numpy_files
+from .arrays import is_sequence
 from .splits import NAMES, check, split_validation
 from .streams import describe, open_stream, recognise
 
@@ -18,7 +19,7 @@ def read(path):
 
     `path` is that of a folder of IDX or .npy files, of an .npz, or of a pickle, gzipped
     or not. The splits are as `splits.check` gives them. Where there is no such dataset,
-    or it is broken, any exception is raised; `reading.reading` makes it a DatasetError.
+    or it is broken, any exception is raised; `streams.reading` makes it a DatasetError.
     """
     sources = idx.paths(path)[0] if os.path.isdir(path) else [path]
     entry = decoded_cache.entry(sources)
@@ -34,10 +35,10 @@ def read(path):
 
 def _decode(path):
     if os.path.isdir(path):
-        read = numpy_files.read_folder if numpy_files.is_folder(path) else idx.read
+        is_npy = any(os.path.exists(os.path.join(path, f)) for f in numpy_files.FILES)
+        read = numpy_files.read_folder if is_npy else idx.read
         return split_validation(*read(path))
-    stream, size = open_stream(path)
-    with stream:
+    with open_stream(path) as (stream, size):
         head = stream.peek(256)[:256]
         if head.startswith(_ZIP_MAGICS):
             return split_validation(*numpy_files.read_npz(path))
@@ -58,13 +59,9 @@ def _unpickle(path, stream, size):
         raise DatasetError(
             f"{path}: {error}. Get the file again from where you trust it."
         ) from error
-    if not _is_sequence(pairs, 3) or not all(_is_sequence(pair, 2) for pair in pairs):
+    if not is_sequence(pairs, 3) or not all(is_sequence(pair, 2) for pair in pairs):
         raise DatasetError(
             f"{path}: expected three (images, labels) pairs, for {', '.join(NAMES)}, "
             f"found a {type(pairs).__name__} of another layout."
         )
-    return [tuple(pair) for pair in pairs]
-
-
-def _is_sequence(value, length):
-    return isinstance(value, (tuple, list)) and len(value) == length
+    return pairs

@@ -15,7 +15,6 @@ from utils.errors import DatasetError
 from utils.files.npy import read_array
 
 from .mapping import map_bytes
-from .reading import reading
 from .streams import is_plain, open_stream
 
 FILES = (
@@ -30,14 +29,8 @@ _MAGIC = {1: 0x0801, 3: 0x0803}  # number of dimensions of unsigned bytes: magic
 def paths(folder):
     """Find the four files of a folder, plain or else gzipped.
 
-    ``train-images.idx3-ubyte``, as some archives have it, is found too.
-
-    Returns
-    -------
-    found : list of str
-        Paths of those that exist, in the order of `FILES`.
-    missing : list of str
-        The names of the others.
+    ``train-images.idx3-ubyte``, as some archives have it, is found too. Returns the
+    paths of those that exist, in the order of `FILES`, and the names of the others.
     """
     found, missing = [], []
     for name in FILES:
@@ -68,18 +61,11 @@ def read(folder):
 
 
 def _read_file(path, dimensions):
-    with reading(path):
-        stream, size = open_stream(path)
-        with stream:
-            shape = _read_shape(path, stream, dimensions)
-            if dimensions == 3 and is_plain(stream):
-                return map_bytes(stream, shape)
-            elements = read_array(stream, shape, np.dtype(np.uint8), size)
-            if stream.read(1):
-                raise ValueError(
-                    f"expected {elements.size} bytes of elements, found more bytes"
-                )
-            return elements
+    with open_stream(path) as (stream, size):
+        shape = _read_shape(path, stream, dimensions)
+        if dimensions == 3 and is_plain(stream):
+            return map_bytes(stream, shape)
+        return read_array(stream, shape, np.dtype(np.uint8), size)
 
 
 def _read_shape(path, stream, dimensions):

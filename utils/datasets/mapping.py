@@ -1,14 +1,11 @@
 """Bytes of a file as an array, mapped into memory instead of read."""
 
-import ctypes
 import math
 import os
 import threading
 
 import numpy as np
 
-_POPULATE_READ = 22  # Linux's MADV_POPULATE_READ, since 5.14
-_PART = 2**24  # bytes that are asked for at a time
 _LEAST = 2**26  # of fewer bytes the pages cost less than a thread
 
 
@@ -18,17 +15,8 @@ def map_bytes(file, shape):
     They are then in the system's file cache, not in the process's own memory. A file
     that is cut short meanwhile ends the process; one that is replaced does no harm.
 
-    Parameters
-    ----------
-    file : binary file
-        Not compressed, and positioned at the first element.
-    shape : tuple of int
-        The file has to hold just so many bytes.
-
-    Returns
-    -------
-    numpy.ndarray of uint8
-        Of the given shape, in C order, not writeable.
+    From where `file` stands, it has to hold just the bytes of `shape`, not compressed.
+    Returns an array of uint8 in C order, not writeable.
     """
     offset, needed = file.tell(), math.prod(shape)
     left = os.fstat(file.fileno()).st_size - offset
@@ -45,9 +33,8 @@ def read_ahead(array):
     """Start a thread that brings a mapped array's pages in before training needs them.
 
     Otherwise each stops training for a moment when it is touched for the first time.
-    Only on Linux; nothing is done, and None returned, for an array that would fill half
-    of the memory, or that is not mapped. The thread ends with the process, or when all
-    pages are there.
+    Nothing is done, and None returned, for an array that would fill half of the memory,
+    or that is not mapped. The thread ends with the process, or when it is done.
     """
     is_mapped = array.dtype == np.uint8 and not array.flags.writeable
     if not is_mapped or array.nbytes < _LEAST or not hasattr(os, "sysconf"):
@@ -55,18 +42,8 @@ def read_ahead(array):
     pages, page = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
     if array.nbytes > pages * page / 2:
         return None
-    thread = threading.Thread(target=_populate, args=(array, page), daemon=True)
+    # A byte of each page is looked at; NumPy lets other threads run meanwhile.
+    look = array.reshape(-1)[::page].max
+    thread = threading.Thread(target=look, daemon=True)
     thread.start()
     return thread
-
-
-def _populate(array, page):
-    # Where the system does not know the advice the first call fails, and training reads
-    # the pages itself.
-    madvise = getattr(ctypes.CDLL(None), "madvise", None)
-    first, end = array.ctypes.data, array.ctypes.data + array.nbytes
-    for address in range(first // page * page, end, _PART):
-        length = min(_PART, end - address)
-        arguments = ctypes.c_void_p(address), ctypes.c_size_t(length), _POPULATE_READ
-        if madvise is None or madvise(*arguments):
-            return

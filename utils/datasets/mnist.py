@@ -21,10 +21,8 @@ def find_mnist(offline=False, notify=None):
 
     Parameters
     ----------
-    offline : bool, default False
-        Do not download.
-    notify : callable, optional
-        Called with a line about each download.
+    offline, notify
+        See `utils.datasets.load`.
 
     Returns
     -------
@@ -37,22 +35,20 @@ def find_mnist(offline=False, notify=None):
         If MNIST is not here and cannot be downloaded; every place is named.
     """
     cache = user_cache.folder()
-    places = [_DATA, os.environ.get("LOGREG_DATA")]
+    mnist = os.path.join(cache, "mnist") if cache else None
     tried = [os.path.abspath(NAME)]
     if os.path.isfile(NAME):
         return tried[0]
-    for place in filter(None, places):
-        found = _in_folder(os.path.expanduser(place))
-        if found:
-            return found
+    for place in filter(None, [_DATA, os.environ.get("LOGREG_DATA"), mnist]):
+        folder = os.path.expanduser(place)
+        path = os.path.join(folder, NAME)
+        if os.path.isfile(path):
+            return path
+        # A download may have been broken off; a person's own files may be others.
+        lacks = download.missing(folder) if place is mnist else idx.paths(folder)[1]
+        if not lacks:
+            return folder
         tried.append(os.path.abspath(place))
-    mnist = os.path.join(cache, "mnist") if cache else None
-    if mnist:
-        if os.path.isfile(os.path.join(mnist, NAME)):
-            return os.path.join(mnist, NAME)
-        if not download.missing(mnist):
-            return mnist
-        tried.append(mnist)
     if offline:
         reason = "it is not downloaded, as asked for"
     elif mnist is None:
@@ -64,14 +60,7 @@ def find_mnist(offline=False, notify=None):
         except DatasetError as error:
             reason = str(error)
     raise MnistUnavailableError(
-        f"MNIST is not in {', '.join(map(str, tried))}, and {reason}. "
+        f"MNIST is not in {', '.join(tried)}, and {reason}. "
         f"Put {NAME} or the four files {', '.join(idx.FILES)} (gzipped or not) in "
         f"{_DATA}, or set LOGREG_DATA to the folder where they are."
     )
-
-
-def _in_folder(folder):
-    path = os.path.join(folder, NAME)
-    if os.path.isfile(path):
-        return path
-    return None if idx.paths(folder)[1] else str(folder)

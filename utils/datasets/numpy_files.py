@@ -13,7 +13,6 @@ from utils.errors import DatasetError
 from utils.files.npy import read_header, read_npy
 
 from .mapping import map_bytes
-from .reading import reading
 from .streams import inflated_limit, is_plain, open_stream
 
 NAMES = ("x_train", "y_train", "x_test", "y_test")
@@ -33,11 +32,6 @@ def read_npz(path):
                 "numpy.savez(path, x_train=..., y_train=..., x_test=..., y_test=...)."
             )
         return [_read_member(path, archive, members[file]) for file in FILES]
-
-
-def is_folder(path):
-    """Return True if `path` is a folder that holds any of the four .npy files."""
-    return any(os.path.exists(os.path.join(path, file)) for file in FILES)
 
 
 def read_folder(folder):
@@ -76,12 +70,10 @@ def _read_member(path, archive, info):
 
 
 def _read_file(path):
-    with reading(path):
-        stream, size = open_stream(path)
-        with stream:
-            if is_plain(stream):
-                shape, dtype, fortran_order = read_header(stream)
-                if dtype == np.uint8 and len(shape) > 1 and not fortran_order:
-                    return map_bytes(stream, shape)
-                stream.seek(0)
-            return read_npy(stream, size, os.path.basename(path))
+    with open_stream(path) as (stream, size):
+        if is_plain(stream):
+            shape, dtype, fortran_order = read_header(stream)
+            if dtype == np.uint8 and len(shape) > 1 and not fortran_order:
+                return map_bytes(stream, shape)
+            stream.seek(0)
+        return read_npy(stream, size, os.path.basename(path))

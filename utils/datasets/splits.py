@@ -19,21 +19,12 @@ def split_validation(x, y, test_x, test_y):
 
 
 def check(splits, where):
-    """Check three splits, and bring images to rows and labels to int32.
+    """Check three (x, y) pairs, and bring images to rows and labels to int32.
 
-    Parameters
-    ----------
-    splits : iterable of three (x, y) pairs
-        Images ``(n, ...)`` of whole numbers from 0 to 255, floats or bool; labels
-        ``(n,)`` or ``(n, 1)``.
-    where : str
-        The file's name in messages.
-
-    Returns
-    -------
-    list of three (x, y) pairs
-        x ``(n, n_in)``, uint8 where pixels are whole numbers, otherwise bool or float;
-        y ``(n,)`` int32.
+    Images are ``(n, ...)``, whole numbers from 0 to 255, floats or bool, and labels
+    ``(n,)`` or ``(n, 1)``. The pairs returned have x ``(n, n_in)``, uint8 where pixels
+    are whole numbers, otherwise bool or float, and y ``(n,)`` int32. `where` is the
+    file's name in messages.
     """
     splits = [
         as_rows(x, y, f"{where}: {name} split")
@@ -118,15 +109,6 @@ def bytes_or_floats(x, where):
                 f"example {example}, pixel {pixel}. Replace NaN and infinite values."
             )
     return x
-
-
-def as_bytes(splits):
-    """Convert checked pixels to bytes that stand for ``byte / 256``.
-
-    None where a pixel of any split is not a whole 256th.
-    """
-    splits = [(whole_256ths(x), y) for x, y in splits]
-    return splits if all(x.dtype == np.uint8 for x, _ in splits) else None
 
 
 def whole_256ths(x, rows=4096):

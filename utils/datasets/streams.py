@@ -1,9 +1,10 @@
 """Read a file's bytes, inflated if it is gzip, within bounds known beforehand.
 
-Failures are `OSError` or `EOFError`, which `reading.reading` turns into a
-`DatasetError` that names the file.
+Failures are `OSError` or `EOFError`, which `reading` turns into a `DatasetError` that
+names the file.
 """
 
+import contextlib
 import io
 import os
 import re
@@ -25,9 +26,42 @@ MAX_BYTES = 4 * 2**30
 CHUNK = 2**18
 MAX_MEMBERS = 2**16  # in blocks of 64 KB, as bgzip writes them, they hold MAX_BYTES
 GZIP_MAGIC = b"\x1f\x8b"
+LONGEST_REASON = 300
 # Text whose first line holds columns, or nothing but numbers; \x80 begins a pickle.
 _COLUMNS = re.compile(rb"(?!\x80)[^\r\n]*[,;\t]|[-+.\d][-+.\deE ]*(?:[\r\n]|\Z)")
 _BINARY = re.compile(rb"[\0-\x08\x0b\x0c\x0e-\x1f]")
+
+
+@contextlib.contextmanager
+def reading(path):
+    """Turn whatever fails in the block into a `DatasetError` that names `path`."""
+    try:
+        yield
+    except DatasetError:
+        raise
+    except FileNotFoundError as error:
+        raise DatasetError(
+            f"{path}: expected a dataset, found no such file or folder. Check the "
+            "path, or name digits or mnist.pkl.gz."
+        ) from error
+    except PermissionError as error:
+        raise DatasetError(
+            f"{path}: expected a dataset, found no permission to read it. Change its "
+            "permissions or copy it."
+        ) from error
+    except MemoryError as error:
+        raise DatasetError(
+            f"{path}: more memory is needed than this machine has free. Use a smaller "
+            "dataset."
+        ) from error
+    # A broken or hostile file can fail in zlib, zipfile or NumPy in many ways.
+    except Exception as error:
+        # zipfile's messages quote the file, kilobytes of it.
+        reason = str(error)[:LONGEST_REASON] or type(error).__name__
+        raise DatasetError(
+            f"{path}: cannot be read as a dataset ({reason}). It may be cut "
+            "short or damaged: get the file again."
+        ) from error
 
 
 class _Gunzip(io.RawIOBase):
@@ -44,10 +78,6 @@ class _Gunzip(io.RawIOBase):
 
     def readable(self):
         return True
-
-    def close(self):
-        self._file.close()
-        super().close()
 
     def readinto(self, buffer):
         while True:
@@ -79,30 +109,37 @@ class _Gunzip(io.RawIOBase):
         self._inflate = zlib.decompressobj(31)
 
 
+@contextlib.contextmanager
 def open_stream(path):
-    """Open a file for bounded reading.
+    """Open a file for bounded reading in the block, of which `reading` takes care.
 
-    Returns
-    -------
+    Yields
+    ------
     stream : io.BufferedReader
         The file's bytes, inflated if it begins as gzip.
     size : int
         The most bytes that `stream` can give.
     """
-    status = os.stat(path)
-    # A pipe would block.
-    if not stat.S_ISREG(status.st_mode):
-        raise DatasetError(f"{path}: expected a file, found a device, pipe or socket.")
-    if status.st_size == 0:
-        raise DatasetError(f"{path}: expected a dataset, found an empty file.")
-    file = open(path, "rb")
-    head = file.peek(256)[:256]
-    if not head.startswith(GZIP_MAGIC):
-        if path.endswith(".gz"):
-            file.close()
-            raise DatasetError(f"{path}: expected gzip data, found {describe(head)}")
-        return file, min(status.st_size, MAX_BYTES)
-    return io.BufferedReader(_Gunzip(file), CHUNK), inflated_limit(status.st_size)
+    with reading(path):
+        status = os.stat(path)
+        size = status.st_size
+        # A pipe would block.
+        if not stat.S_ISREG(status.st_mode):
+            raise DatasetError(
+                f"{path}: expected a file, found a device, pipe or socket."
+            )
+        if size == 0:
+            raise DatasetError(f"{path}: expected a dataset, found an empty file.")
+        with open(path, "rb") as file:
+            head = file.peek(256)[:256]
+            if head.startswith(GZIP_MAGIC):
+                yield io.BufferedReader(_Gunzip(file), CHUNK), inflated_limit(size)
+            elif path.endswith(".gz"):
+                raise DatasetError(
+                    f"{path}: expected gzip data, found {describe(head)}"
+                )
+            else:
+                yield file, min(size, MAX_BYTES)
 
 
 def inflated_limit(compressed):

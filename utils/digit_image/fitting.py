@@ -12,6 +12,7 @@ centre; in the published images, the centre of mass always lies within the pixel
 """
 
 import numpy as np
+from scipy import ndimage
 
 SIDE, BOX = 28, 20
 
@@ -38,7 +39,9 @@ def fit(ink):
         From 0 to 255/256, the value of the darkest pixel, as MNIST's ``byte / 256``.
     """
     ink = np.asarray(ink, dtype=np.float64)
-    box = _crop(ink)
+    # The part of the picture within which there is more than faint ink.
+    [extent] = ndimage.find_objects((ink > FAINT * ink.max()).astype(int))
+    box = ink[extent]
     scale = BOX / max(box.shape)
     height, width = (max(1, int(np.floor(n * scale + 0.5))) for n in box.shape)
     box = area_average(box, height, width)
@@ -60,13 +63,6 @@ def _coverage(n_old, n_new):
     old = np.arange(n_old)
     overlap = np.minimum(edges[1:], old + 1) - np.maximum(edges[:-1], old)
     return np.maximum(overlap, 0) * (n_new / n_old)
-
-
-def _crop(ink):
-    """The part of the picture within which there is more than faint ink."""
-    strong = ink > FAINT * ink.max()
-    rows, columns = (np.flatnonzero(strong.any(axis=axis)) for axis in (1, 0))
-    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def _offset(profile):

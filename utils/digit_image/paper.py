@@ -1,6 +1,7 @@
 """Tell ink from paper in a grey picture, whichever of them is darker."""
 
 import numpy as np
+from scipy import ndimage
 
 from utils.errors import DigitImageError
 
@@ -103,8 +104,6 @@ def _tolerance(residual):
 
 def _without_specks(ink):
     """Drop connected pieces that hold less than a hundredth of the ink."""
-    from scipy import ndimage
-
     labels, n = ndimage.label(ink > 0, structure=np.ones((3, 3)))
     held = ndimage.sum_labels(ink, labels, np.arange(n + 1))
     return np.where((held >= ink.sum() / 100)[labels], ink, 0.0)

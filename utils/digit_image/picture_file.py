@@ -49,50 +49,35 @@ def read_grey(path):
             f"{path}: the picture has more than {Image.MAX_IMAGE_PIXELS:,} pixels, "
             "which is Pillow's limit: make it smaller."
         ) from error
-    except OSError as error:
-        reason = error.strerror or "it is damaged, or of another kind"
-        raise _unreadable(path, reason) from error
     except Exception as error:  # decoders raise any kind on damaged data
-        raise _unreadable(path, f"it is damaged: {error}") from error
-
-
-def _unreadable(path, reason):
-    return DigitImageError(
-        f"{path}: cannot be read as a picture ({reason}). Expected a file of one of "
-        f"the formats {', '.join(FORMATS)}."
-    )
+        reason = f"it is damaged: {error}"
+        if isinstance(error, OSError):
+            reason = error.strerror or "it is damaged, or of another kind"
+        raise DigitImageError(
+            f"{path}: cannot be read as a picture ({reason}). Expected a file of one "
+            f"of the formats {', '.join(FORMATS)}."
+        ) from error
 
 
 def _grey(image):
     """Any of Pillow's modes to an array of grey between 0 and 255."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return _deep_grey(np.asarray(image, dtype=np.float64))
+        grey = _shrunk(image.convert("F"))
+        if not np.isfinite(grey).all():
+            raise ValueError("pixels that are NaN or infinite")
+        limit = 65535.0 if 255 < grey.max() <= 65535 else max(grey.max(), 255.0)
+        return np.clip(grey, 0, None) * (255.0 / limit)
     if "A" not in image.getbands() and "transparency" not in image.info:
-        return np.asarray(_shrink(image.convert("L")), dtype=np.float64)
+        return _shrunk(image.convert("L"))
     rgba = image.convert("RGBA")
-    grey, opacity = (
-        np.asarray(_shrink(band), dtype=np.float64)
-        for band in (rgba.convert("L"), rgba.getchannel("A"))
-    )
+    grey, opacity = _shrunk(rgba.convert("L")), _shrunk(rgba.getchannel("A"))
     # Black paper under light ink: a white digit would vanish on white.
     ink_level = (grey * opacity).sum() / max(opacity.sum(), 1)
     paper = 255.0 if ink_level < 128 else 0.0
     return paper + (grey - paper) * opacity / 255
 
 
-def _shrink(band):
-    """Shrink an 8-bit band by a whole factor, so that no side exceeds LARGEST_SIDE."""
-    return band.reduce(-(-max(band.size) // LARGEST_SIDE))
-
-
-def _deep_grey(grey):
-    """Shrink grey of 16 bits or more, and scale its range to between 0 and 255."""
-    step = min(-(-max(grey.shape) // LARGEST_SIDE), *grey.shape)
-    # A mean over step x step pixels; up to step - 1 rows and columns are left over.
-    height, width = (n // step for n in grey.shape)
-    blocks = grey[: height * step, : width * step]
-    grey = blocks.reshape(height, step, width, step).mean(axis=(1, 3))
-    if not np.isfinite(grey).all():
-        raise ValueError("pixels that are NaN or infinite")
-    limit = 65535.0 if 255 < grey.max() <= 65535 else max(grey.max(), 255.0)
-    return np.clip(grey, 0, None) * (255.0 / limit)
+def _shrunk(band):
+    """A band as an array, by a whole factor so that no side exceeds LARGEST_SIDE."""
+    factor = -(-max(band.size) // LARGEST_SIDE)
+    return np.asarray(band.reduce(factor), dtype=np.float64)

@@ -49,10 +49,9 @@ def write_atomic(path, data):
         _check_regular(path)
         _sweep(path)
         temporary, handle = _create(path)
-        # Kept open, and so locked, until the file has its name.
-        lock = os.dup(handle) if fcntl else None
         try:
-            with os.fdopen(handle, "wb") as file:
+            # Where it can be locked, it is kept open, and so locked, until it is named.
+            with os.fdopen(handle, "wb", closefd=not fcntl) as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
@@ -61,8 +60,8 @@ def write_atomic(path, data):
             os.unlink(temporary)
             raise
         finally:
-            if lock is not None:
-                os.close(lock)
+            if fcntl:
+                os.close(handle)
         _sync_folder(path.parent)
 
 

@@ -41,33 +41,17 @@ def read_npy(stream, size, where):
     try:
         shape, dtype, fortran_order = read_header(stream)
         array = read_array(stream, shape[::-1] if fortran_order else shape, dtype, size)
-        if stream.read(1):
-            raise ValueError("found more bytes than its header says")
     except (ValueError, EOFError) as error:
         raise type(error)(f"{where}: {error}") from error
     return array.T if fortran_order else array
 
 
 def read_header(stream):
-    """Read the part of a .npy array that precedes its elements.
+    """Read what precedes the elements: their shape, dtype and `fortran_order`.
 
-    Parameters
-    ----------
-    stream : binary stream
-
-    Returns
-    -------
-    shape : tuple of int
-    dtype : numpy.dtype
-        Of bool, integers or floats of at most 8 bytes; in the file's byte order.
-    fortran_order : bool
-        True if the first index changes fastest.
-
-    Raises
-    ------
-    ValueError
-        If it is not the header of such an array, or is longer than
-        `MAX_HEADER_BYTES`.
+    The dtype is one of bool, integers or floats of at most 8 bytes, in the file's byte
+    order; `fortran_order` is True if the first index changes fastest. A `ValueError`
+    says if it is not the header of such an array, or longer than `MAX_HEADER_BYTES`.
     """
     expected = "expected the header of an array of bool, integers or floats, found"
     try:
@@ -98,48 +82,29 @@ def _parsed_header(stream):
 
 
 def read_array(stream, shape, dtype, size):
-    """Read an array's elements in C order.
+    """Read an array's elements in C order, up to the end of a stream.
 
-    Parameters
-    ----------
-    stream : binary stream with `readinto`
-    shape : tuple of int
-    dtype : numpy.dtype
-        Of bool, integers or floats, in the file's byte order.
-    size : int
-        The most bytes that `stream` can give; memory is taken only within them.
-
-    Returns
-    -------
-    numpy.ndarray
-        In native byte order, of its own memory.
-
-    Raises
-    ------
-    EOFError
-        If the stream has fewer bytes.
+    `shape` and `dtype` are as of `read_header`; the rest is as of `read_npy`. The array
+    has its own memory.
     """
     needed = math.prod(shape) * dtype.itemsize
     if needed > size:
         raise EOFError(f"expected {needed} bytes of elements, found at most {size}")
     elements = np.empty(needed, np.uint8)
-    read_into(stream, elements)
+    left = memoryview(elements)
+    while len(left):
+        received = stream.readinto(left[:CHUNK])
+        if not received:
+            raise EOFError(
+                f"expected {needed} bytes of elements, found {needed - len(left)}: the "
+                "file is cut short"
+            )
+        left = left[received:]
+    if stream.read(1):
+        raise ValueError(f"expected {needed} bytes of elements, found more bytes")
     if dtype.kind == "b":
         # A bool array is undefined behaviour where its bytes are not 0 or 1.
         return (elements != 0).reshape(shape)
     if not dtype.isnative:
         elements.view(dtype).byteswap(inplace=True)
     return elements.view(dtype.type).reshape(shape)
-
-
-def read_into(stream, elements):
-    """Fill a vector of uint8 by a stream's `readinto`; `EOFError` if it ends before."""
-    left = memoryview(elements)
-    while len(left):
-        received = stream.readinto(left[:CHUNK])
-        if not received:
-            raise EOFError(
-                f"expected {elements.size} bytes of elements, found "
-                f"{elements.size - len(left)}: the file is cut short"
-            )
-        left = left[received:]

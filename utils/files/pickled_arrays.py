@@ -43,21 +43,11 @@ def reconstruct(cls, *_):
 
 
 def set_array_state(array, state):
-    """Give a new array its shape and elements.
+    """Give a new array its shape and elements, in native byte order.
 
-    Parameters
-    ----------
-    array : numpy.ndarray
-        It becomes one in native byte order. It may share the memory of its elements
-        with the bytes in `state`, as NumPy has it.
-    state : tuple
-        The format's version, shape, dtype, a flag for Fortran order, and the elements:
-        `bytes`, or a byte string of Python 2 as `str` decoded by Latin-1.
-
-    Raises
-    ------
-    ArrayPickleError
-        If the number of bytes is not what shape and dtype need.
+    `state` holds the format's version, shape, dtype, a flag for Fortran order, and the
+    elements: `bytes`, or a byte string of Python 2 as `str` decoded by Latin-1. The
+    array may share their memory, as NumPy has it.
     """
     _version, shape, dtype, fortran_order, data = state
     if not isinstance(dtype, np.dtype) or type(data) not in (bytes, str):

@@ -2,9 +2,9 @@
 
 `pickle._Unpickler`, which is written in Python, reads opcode by opcode. It imports and
 calls only what its `find_class` gives it: here the functions of `pickled_arrays`, which
-stand in for those of NumPy. The unpickler written in C
-would believe the lengths and memo indices that a file claims. `pickletools` in the
-standard library documents each opcode.
+stand in for those of NumPy. The unpickler written in C would believe the lengths and
+memo indices that a file claims. The standard library's `pickletools` documents each
+opcode.
 """
 
 import io
@@ -53,21 +53,7 @@ class _Memo(dict):
 
 
 class ArrayUnpickler(pickle._Unpickler):
-    """Reads one pickle of plain data and numeric arrays.
-
-    Parameters
-    ----------
-    stream : binary stream with `read` and `readline`
-    size : int
-        The most bytes that `stream` can give.
-    extra : dict
-        ``{("module", "name"): cls}``, classes of which instances may be made.
-
-    Attributes
-    ----------
-    position : int
-        Number of bytes read.
-    """
+    """Reads one pickle; see `array_pickle.load`. `position` counts the bytes read."""
 
     dispatch = {
         getattr(pickle, name)[0]: pickle._Unpickler.dispatch[getattr(pickle, name)[0]]
