@@ -67,8 +67,8 @@ def stopped_in_the_sixth_epoch(train, script, name, status):
     (line,) = stopped.stderr.splitlines()
     assert re.fullmatch(
         rf"{script}.py: stopped by {name} in (epoch 6, minibatch 5/10|iteration \d)\. "
-        r"The best model so far is that of (epoch|iteration) \d: validation error [0-9.]+ %, "
-        r"test error [0-9.]+ %\. Resume with --resume run\.ckpt",
+        r"The best model so far is that of (epoch|iteration) \d: validation error "
+        r"[0-9.]+ %, test error [0-9.]+ %\. Resume with --resume run\.ckpt",
         line,
     )
     return lines(stopped)
