@@ -7,7 +7,6 @@ import numpy as np
 import pytensor
 import pytest
 import reference
-from changed import changed_script
 
 import logistic_sgd
 from logistic_sgd import LogisticRegression, sgd_optimization_mnist
@@ -74,19 +73,6 @@ def check_steps(backend, floatX, tolerance, train, tiny_splits, capsys):
 
 def test_training_takes_the_steps_of_numpy(train, tiny_splits, capsys):
     check_steps("auto", "float32", 1e-5, train, tiny_splits, capsys)
-
-
-def test_without_n_steps_patience_and_the_best_model_decide(train, tmp_path, capsys):
-    changes = ("run.patience = 5000", "run.patience = 19"), ("old = 0.995", "old = 0")
-    sgd = changed_script(tmp_path, *changes).sgd_optimization_mnist
-    result = sgd(*train.args, **train.keywords, shuffle=1)
-    assert result.n_epochs == 3
-    out, err = capsys.readouterr()
-    assert "Optimization complete with best validation score" in out
-    assert "accuracy" not in err
-    metadata = model_file.read("best_model.pkl")["metadata"]
-    assert metadata["shuffle"] == 1
-    assert "step" not in metadata
 
 
 def test_options_of_the_script(tiny_npz, tmp_path, monkeypatch, capsys):

@@ -14,9 +14,10 @@ from utils.backends.fusion import softmax_regression_loss
 from utils.backends.fusion.c_op import LABELS, openmp_works
 
 
-def test_numba_in_double_precision():
-    test_fusion_op.test_values_agree_with_scipy("numba", "float64")
-    test_fusion_op.test_each_probability_is_right_in_itself("numba", "float64")
+@each_precision
+def test_numba(dtype):
+    test_fusion_op.test_values_agree_with_scipy("numba", dtype)
+    test_fusion_op.test_each_probability_is_right_in_itself("numba", dtype)
 
 
 @pytest.mark.parametrize("linker", ["c", "numba"])

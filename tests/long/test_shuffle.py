@@ -4,10 +4,12 @@ import re
 
 import pytensor
 import pytest
+from changed import changed_script
 from conftest import needs_compiler, needs_jax
 from test_shuffle import check_steps, train
 
 from logistic_sgd import sgd_optimization_mnist
+from utils.training import model_file
 
 __all__ = ["train"]
 
@@ -44,3 +46,16 @@ def test_accuracy_of_tensorflows_softmax_regression(
         r"step 1000 has accuracy (\S+) over all 10000", capsys.readouterr().err
     )
     assert 0.9135 <= float(accuracy[1]) < 0.9175
+
+
+def test_without_n_steps_patience_and_the_best_model_decide(train, tmp_path, capsys):
+    changes = ("run.patience = 5000", "run.patience = 19"), ("old = 0.995", "old = 0")
+    sgd = changed_script(tmp_path, *changes).sgd_optimization_mnist
+    result = sgd(*train.args, **train.keywords, shuffle=1)
+    assert result.n_epochs == 3
+    out, err = capsys.readouterr()
+    assert "Optimization complete with best validation score" in out
+    assert "accuracy" not in err
+    metadata = model_file.read("best_model.pkl")["metadata"]
+    assert metadata["shuffle"] == 1
+    assert "step" not in metadata
