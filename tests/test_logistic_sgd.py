@@ -32,6 +32,13 @@ def examples():
     return classifier, values
 
 
+@pytest.fixture
+def by_python():
+    """The rewrites are those of C, and nothing is compiled: Python runs the graphs."""
+    with pytensor.config.change_flags(mode=Mode("py", "fast_run")):
+        yield
+
+
 def evaluate(expression, inputs, values):
     function = pytensor.function(inputs, expression, mode=compilation_mode())
     return function(*values)
@@ -56,7 +63,7 @@ def test_classifier_starts_from_zeros(floatX):
         np.testing.assert_array_equal(value, np.zeros(shape))
 
 
-def test_p_y_given_x_is_softmax(examples):
+def test_p_y_given_x_is_softmax(examples, by_python):
     _, values = examples
     with pytensor.config.change_flags(floatX="float32"):
         classifier = LogisticRegression(T.fmatrix("x"), n_in=7, n_out=4)
@@ -111,7 +118,7 @@ def test_errors_labels_not_integers(examples):
         classifier.errors(T.dvector("y"))
 
 
-def test_stacked_on_a_hidden_layer_trains_both(examples):
+def test_stacked_on_a_hidden_layer_trains_both(examples, by_python):
     _, values = examples
     rng = np.random.default_rng(4)
     with pytensor.config.change_flags(floatX="float64"):
@@ -124,9 +131,7 @@ def test_stacked_on_a_hidden_layer_trains_both(examples):
             (param, param - 0.5 * gradient)
             for param, gradient in zip(params, T.grad(cost, params), strict=True)
         ]
-        # Run by Python: the rewrites are those of C, and nothing is compiled.
-        mode = Mode("py", "fast_run")
-        train = pytensor.function([x, y], cost, updates=updates, mode=mode)
+        train = pytensor.function([x, y], cost, updates=updates)
 
     # The same steps by hand; tanh' = 1 - tanh^2.
     V, W, b = hidden_W.get_value(), np.zeros((6, 4)), np.zeros(4)
