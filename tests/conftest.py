@@ -15,6 +15,7 @@ import processes
 import pytensor
 import pytest
 from processes import REPOSITORY
+from pytensor.compile.mode import Mode
 
 from utils.backends import c_compiler, compilation_mode
 
@@ -40,6 +41,13 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def same_floatX():
     """A script that runs in this process sets floatX; the next test has its own."""
     with pytensor.config.change_flags(floatX=pytensor.config.floatX):
+        yield
+
+
+@pytest.fixture
+def by_python():
+    """The rewrites are those of C, and nothing is compiled: Python runs the graphs."""
+    with pytensor.config.change_flags(mode=Mode("py", "fast_run")):
         yield
 
 

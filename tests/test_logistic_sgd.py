@@ -7,7 +7,6 @@ import pytensor
 import pytensor.tensor as T
 import pytest
 import reference
-from pytensor.compile.mode import Mode
 from scipy.special import softmax
 
 import logistic_sgd
@@ -30,13 +29,6 @@ def examples():
         x = T.dmatrix("x")
         classifier = LogisticRegression(x, n_in=7, n_out=4)
     return classifier, values
-
-
-@pytest.fixture
-def by_python():
-    """The rewrites are those of C, and nothing is compiled: Python runs the graphs."""
-    with pytensor.config.change_flags(mode=Mode("py", "fast_run")):
-        yield
 
 
 def evaluate(expression, inputs, values):

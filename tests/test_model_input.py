@@ -15,6 +15,8 @@ from utils.datasets import DatasetError
 from utils.training import ModelInput, model_file
 from utils.training.model_file import ModelFileError
 
+pytestmark = pytest.mark.usefixtures("by_python")
+
 BYTES = np.random.default_rng(1).integers(0, 256, (5, 12), np.uint8)
 PIXELS = (BYTES / 256).astype("f4")
 IMAGES = BYTES.reshape(5, 3, 4)
