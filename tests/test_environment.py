@@ -53,20 +53,6 @@ def test_home_that_cannot_be_found(run, tmp_path, temporary):
     assert error.startswith(f"{CG}: error: missing: expected a dataset")
 
 
-@needs_posix
-def test_working_folder_that_is_read_only(run, read_only, tiny_npz):
-    finished = run(
-        *[SGD, *TINY, tiny_npz, "--quiet"],
-        cwd=read_only,
-        preexec_fn=without_write_permission,
-    )
-    assert finished.returncode == 1
-    assert "Optimization complete" in finished.stdout
-    *_, line = finished.stderr.splitlines()
-    assert "best_model.pkl: cannot be written (Permission denied)" in line
-    assert "Traceback" not in finished.stderr
-
-
 def assert_c_is_refused(run, dataset, folder):
     command = SGD, *TINY, dataset, "--backend", "c"
     line = error_line(run(*command, environment={"PATH": folder}))

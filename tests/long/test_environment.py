@@ -131,3 +131,17 @@ def test_compile_cache_that_the_locale_cannot_name(run, tmp_path, temporary):
     assert_notice(finished, temporary, "")
     notice, error = finished.stderr.splitlines()
     assert "PYTHONUTF8=1" in notice and "error: missing: expected a dataset" in error
+
+
+@needs_posix
+def test_working_folder_that_is_read_only(run, read_only, tiny_npz):
+    finished = run(
+        *[SGD, *TINY, tiny_npz, "--quiet"],
+        cwd=read_only,
+        preexec_fn=without_write_permission,
+    )
+    assert finished.returncode == 1
+    assert "Optimization complete" in finished.stdout
+    *_, line = finished.stderr.splitlines()
+    assert "best_model.pkl: cannot be written (Permission denied)" in line
+    assert "Traceback" not in finished.stderr
