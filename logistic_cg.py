@@ -136,9 +136,9 @@ def cg_optimization_mnist(
         Examples in a minibatch. Default 600; see `utils.training.Run`.
     settings
         Those that are not the tutorial's: `cluster`, `shards`, `model`, `backend`,
-        `monitor`, `checkpoint` and `resume`; see `utils.training.Run`. The model is
-        saved as a `logistic_sgd.LogisticRegression`. A checkpoint keeps all costs and
-        gradients so far; see `utils.training.replay`.
+        `monitor`, `checkpoint` and `resume`; see `utils.training.Settings`. The model
+        is saved as a `logistic_sgd.LogisticRegression`. A checkpoint keeps all costs
+        and gradients so far; see `utils.training.replay`.
 
     Returns
     -------

@@ -225,7 +225,7 @@ def sgd_optimization_mnist(
         Examples in a minibatch. Default 600; see `utils.training.Run`.
     settings
         Those that are not the tutorial's: `shuffle`, `n_steps`, `model`, `backend`,
-        `monitor`, `checkpoint` and `resume`; see `utils.training.Run`.
+        `monitor`, `checkpoint` and `resume`; see `utils.training.Settings`.
 
     Returns
     -------

@@ -80,8 +80,8 @@ def test_file_is_a_plain_dict_of_arrays(path):
 @pytest.mark.parametrize(
     "cls, arguments, message",
     [
-        (LogisticRegression, {}, "expected a LogisticRegression, found a 'Layered' "
-         "that 'test_model_state.py' saved"),
+        (LogisticRegression, {}, "the class LogisticRegression, found one of "
+         "'Layered' that 'test_model_state.py' saved"),
         (Layered, {"activation": T.sigmoid}, "Sigmoid .*instead of Tanh"),
         (Layered, {"scale": 2}, "found .* instead of"),
         (Layered, {"n_hidden": "6"}, "fails .*give load"),
@@ -106,7 +106,7 @@ def test_argument_that_the_file_does_not_hold_is_asked_for(tmp_path):
     model = layered()
     del model.n_hidden
     path = save(model, tmp_path / "m.pkl")
-    with pytest.raises(ModelFileError, match="n_hidden of 'Layered'.*self.n_hidden"):
+    with pytest.raises(ModelFileError, match="n_hidden of Layered.*self.n_hidden"):
         model_file.load(path, Layered)
     assert model_file.load(path, Layered, n_hidden=5).params
 

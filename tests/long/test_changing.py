@@ -105,7 +105,7 @@ def test_own_model_is_predicted_and_shown(write_script, run, tiny_npz, tmp_path)
     program = f"import mlp; mlp.predict(dataset={str(tiny_npz)!r})"
     assert run("-c", program, status=0).stdout == printed
     refused = run(SGD, "--predict", "--dataset", tiny_npz, status=1)
-    assert "found a 'MLP' that 'mlp.py' saved: predict with" in refused.stderr
+    assert "found one of 'MLP' that 'mlp.py' saved: predict with" in refused.stderr
 
 
 def test_programs_of_the_page(write_script, run, tiny_npz):

@@ -13,6 +13,7 @@ from .objective import Objective
 from .replay import Replay
 from .resuming import resumable
 from .run import Run
+from .settings import Settings
 from .state import TrainingResult
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Objective",
     "Replay",
     "Run",
+    "Settings",
     "TrainingResult",
     "TrainingStopped",
     "resumable",

@@ -163,51 +163,64 @@ def rebuild(state, cls, arguments, where):
     found, script = state.get("class", LESSON), state.get("script", "logistic_sgd.py")
     if found != cls.__name__:
         raise ModelFileError(
-            f"{where}: expected a {cls.__name__}, found a {found[:80]!a} that "
-            f"{script[:80]!a} saved: predict with that script, or have its "
-            "load_model() name that class."
+            f"{where}: expected a model of the class {cls.__name__}, found one of "
+            f"{found[:80]!a} that {script[:80]!a} saved: predict with that script, or "
+            "have its load_model() name that class."
         )
     if "class" not in state:
         model = cls.__new__(cls)
         model.__setstate__(state)
         return model
-    metadata = state["metadata"]
-    given = dict.fromkeys(("rng", "numpy_rng"), np.random.RandomState(0))
-    given |= state["arguments"] | arguments
-    given["input"] = T.matrix(state["input"], dtype=metadata["floatX"])
-    parameters = inspect.signature(cls).parameters
-    for name, parameter in parameters.items():
-        if parameter.default is parameter.empty and name not in given:
-            raise ModelFileError(
-                f"{where}: expected the argument {name} of {found!a}, which the file "
-                "does not hold: give it to load(), or have the class keep it as "
-                f"self.{name}, and train again."
-            )
-    given = {name: given[name] for name in parameters if name in given}
-    try:
-        with pytensor.config.change_flags(floatX=metadata["floatX"]):
-            model = cls(**given)
-    except Exception as error:
-        given = {name: value for name, value in given.items() if _is_argument(value)}
-        raise ModelFileError(
-            f"{where}: expected to make a {found!a} with {given!r:.200}, found that "
-            f"this fails ({error}): give load() the arguments that it had."
-        ) from error
-    shapes = [param.get_value(borrow=True).shape for param in model.params]
-    kept = [value.shape for value in state["params"]]
-    difference = f"params of shape {shapes} instead of {kept}" if shapes != kept else ""
-    if not difference and metadata["versions"].get("pytensor") == pytensor.__version__:
-        graph = backends.describe([model.y_pred], ["y_pred"])
-        changed = backends.first_difference(graph, state["graph"])
-        difference = changed and "{1} instead of {2:.200} in {0}".format(*changed)
+    model = _construct(state, cls, arguments, where)
+    difference = _difference(model, state)
     if difference:
         raise ModelFileError(
-            f"{where}: expected the {found} that {script[:80]!a} saved, found "
+            f"{where}: expected the {found!a} that {script[:80]!a} saved, found "
             f"{difference}: give load() the arguments that it had."
         )
     for param, value in zip(model.params, state["params"], strict=True):
         param.set_value(value, borrow=True)
     if not hasattr(model, "p_y_given_x"):
         model.p_y_given_x = model.y_pred.owner.inputs[0]
-    model.metadata = metadata
+    model.metadata = state["metadata"]
     return model
+
+
+def _construct(state, cls, arguments, where):
+    """Call a reader's class as it was called for the model of this state."""
+    floatX = state["metadata"]["floatX"]
+    given = dict.fromkeys(("rng", "numpy_rng"), np.random.RandomState(0))
+    given |= state["arguments"] | arguments
+    given["input"] = T.matrix(state["input"], dtype=floatX)
+    parameters = inspect.signature(cls).parameters
+    for name, parameter in parameters.items():
+        if parameter.default is parameter.empty and name not in given:
+            raise ModelFileError(
+                f"{where}: expected the argument {name} of {cls.__name__}, which the "
+                "file does not hold: give it to load(), or have the class keep it as "
+                f"self.{name}, and train again."
+            )
+    given = {name: given[name] for name in parameters if name in given}
+    try:
+        with pytensor.config.change_flags(floatX=floatX):
+            return cls(**given)
+    except Exception as error:  # of a reader's class, given what a file holds
+        given = {name: value for name, value in given.items() if _is_argument(value)}
+        raise ModelFileError(
+            f"{where}: expected to make a model of the class {cls.__name__} with "
+            f"{given!r:.200}, found that this fails ({error}): give load() the "
+            "arguments that it had."
+        ) from error
+
+
+def _difference(model, state):
+    """Describe how a model would predict otherwise than that of the state; or ""."""
+    shapes = [param.get_value(borrow=True).shape for param in model.params]
+    kept = [value.shape for value in state["params"]]
+    if shapes != kept:
+        return f"params of shape {shapes} instead of {kept}"
+    if state["metadata"]["versions"].get("pytensor") != pytensor.__version__:
+        return ""  # another version may write the same model in another way
+    graph = backends.describe([model.y_pred], ["y_pred"])
+    changed = backends.first_difference(graph, state["graph"])
+    return "{1} instead of {2:.200} in {0}".format(*changed) if changed else ""

@@ -1,5 +1,6 @@
 """Training functions that resume from a checkpoint, and that can be interrupted."""
 
+import dataclasses
 import functools
 import inspect
 import os
@@ -11,6 +12,7 @@ from utils.errors import CheckpointError, HyperparameterError
 from . import checkpoint_file
 from .monitor import Monitor, TrainingStopped
 from .prompt import at_prompt
+from .settings import CONJUGATE_GRADIENT_ONLY, SGD_ONLY, Settings
 from .stop_signals import stopping
 
 
@@ -38,10 +40,10 @@ def resumable(train):
         a setting that the other training function has.
     """
     signature = inspect.signature(train)
-    settings, dataset = {"shuffle", "n_steps"}, "dataset"
+    others, dataset = CONJUGATE_GRADIENT_ONLY, "dataset"
     if "mnist_pkl_gz" in signature.parameters:
-        settings, dataset = {"cluster", "shards"}, "mnist_pkl_gz"
-    settings |= {"model", "backend", "monitor", "checkpoint", "resume"}
+        others, dataset = SGD_ONLY, "mnist_pkl_gz"
+    settings = {field.name for field in dataclasses.fields(Settings)} - others
 
     @functools.wraps(train)
     def resumed(*args, **kwargs):

@@ -9,19 +9,11 @@ import functools
 import itertools
 import math
 
-import pytensor
-import pytensor.tensor as T
-
 from utils import datasets
-from utils.backends import (
-    compilation_mode,
-    shared_variables,
-    warm_up,
-    written_graph,
-)
+from utils.backends import compilation_mode, shared_variables, warm_up, written_graph
 from utils.errors import DivergenceError
 
-from . import model_file, model_input, model_state
+from . import ending, model_file, model_input, model_state
 from .checkpoint import Checkpoint, plain_arguments
 from .checkpoint_file import ARGUMENTS
 from .cluster.shards import sharding
@@ -29,8 +21,8 @@ from .costs import Costs
 from .example_order import ExampleOrder
 from .hyperparameters import check_hyperparameters, minibatch_counts
 from .monitor import Monitor, TrainingStopped
-from .prompt import at_prompt
-from .state import TrainingResult, TrainingState
+from .settings import Settings
+from .state import TrainingState
 
 
 class Run(TrainingState):
@@ -49,35 +41,9 @@ class Run(TrainingState):
         Examples in a minibatch. None means the tutorial's 600, or 20 where a split
         holds fewer than 600. The rest past the last full minibatch is left out.
     learning_rate : float, optional
-        Of minibatch SGD, as are `shuffle` and `n_steps`.
-    shuffle : int, optional
-        Seed, at least 0, of a new random order of the training examples in each epoch;
-        see `ExampleOrder`. Default: the order of the file.
-    n_steps : int, optional
-        Train this many minibatches: it replaces `n_epochs`, beside which it may not be
-        given, and patience. Each validation's model is tested and saved, better or not,
-        the last one after the last step.
-    cluster : utils.training.cluster.Cluster, optional
-        Has its workers compute cost, gradient and errors of conjugate gradient;
-        default: this process does.
-    shards : int, optional
-        The runs of whole minibatches that a cluster's workers share out. The number
-        decides in which order sums are taken, so also their last digits. Default: the
-        workers at the start.
-    model : str or path
-        The best model's file. Default ``best_model.pkl``.
-    backend : str
-        See `utils.backends.compilation_mode`. Default "auto".
-    monitor : utils.training.Monitor, optional
-        Prints the lines, shows progress, writes the files; the default prints the
-        tutorial's lines, and at a prompt shows progress.
-    checkpoint : str or path, optional
-        The file in which the state of training is kept at each validation. Default:
-        `resume`.
-    resume : str or path, optional
-        A checkpoint to resume from. Arguments that are not given have the values they
-        had in its run; only `n_epochs`, `n_steps`, `backend`, and the places of files
-        may differ. The lines that are printed are those that were left of that run.
+        Of minibatch SGD.
+    settings
+        See `Settings`.
 
     Attributes
     ----------
@@ -122,31 +88,25 @@ class Run(TrainingState):
         n_epochs,
         batch_size,
         learning_rate=None,
-        *,
-        shuffle=None,
-        n_steps=None,
-        cluster=None,
-        shards=None,
-        model="best_model.pkl",
-        backend="auto",
-        monitor=None,
-        checkpoint=None,
-        resume=None,
+        **settings,
     ):
-        given = locals()  # the arguments by name
+        settings = Settings(**settings)
+        given = locals() | vars(settings)
         self.arguments = {name: given[name] for name in ARGUMENTS}
         self.dataset = dataset  # as given; of arrays, the arguments have the name
-        super().__init__(n_steps=n_steps)
+        super().__init__(n_steps=settings.n_steps)
         rate = 1.0 if trained_by == "conjugate gradient" else learning_rate
-        check_hyperparameters(n_epochs, batch_size, rate, shuffle, n_steps)
-        self.mode = compilation_mode(backend)
-        self.monitor = monitor or Monitor()
+        check_hyperparameters(
+            n_epochs, batch_size, rate, settings.shuffle, settings.n_steps
+        )
+        self.mode = compilation_mode(settings.backend)
+        self.monitor = settings.monitor or Monitor()
         self.say, self.log = self.monitor.say, self.monitor.log
         self.note = self.monitor.note
         self.done_looping, self.ended_because = False, ""
-        self.cluster, self._costs = cluster, Costs()
+        self.cluster, self._costs = settings.cluster, Costs()
         self._classifier = None
-        self._checkpoint = Checkpoint(checkpoint, resume, trained_by)
+        self._checkpoint = Checkpoint(settings.checkpoint, settings.resume, trained_by)
 
     @property
     def where(self):
@@ -360,17 +320,8 @@ class Run(TrainingState):
             To be logged where neither patience nor the number of epochs or steps is it.
         """
         self.monitor.close()
-        if self.n_steps is not None and self.iter + 1 >= self.n_steps:
-            reason = "all steps done"
-        elif self.done_looping and self.patience <= self.iter:
-            reason = (
-                "patience ran out, no significant improvement since epoch "
-                f"{self.significant_epoch}"
-            )
-        elif self.epoch >= self.arguments["n_epochs"]:
-            reason = f"all {self.unit}s done"
-        self.ended_because = reason
-        self.log(f"... ended in {self.unit} {self.epoch}: {reason}")
+        self.ended_because = ending.reason(self, reason)
+        self.log(f"... ended in {self.unit} {self.epoch}: {self.ended_because}")
 
     def print_accuracy(self, errors, givens):
         """Print the accuracy of the model over all test examples, as a note.
@@ -383,51 +334,24 @@ class Run(TrainingState):
             All test images and labels, those past the last full minibatch included, for
             the variables that `errors` is written in.
         """
-        n_test = self._n_test
-        # JAX wants to know that images and labels are of one number.
-        givens = {
-            variable: T.specify_shape(rows, (n_test, *rows.type.shape[1:]))
-            for variable, rows in givens.items()
-        }
-        test_all = pytensor.function([], errors, givens=givens, mode=self.mode)
+        accuracy = ending.accuracy(errors, givens, self._n_test, self.mode)
         self.note(
-            f"The model after step {self.iter + 1} has accuracy {1 - test_all():.4f} "
-            f"over all {n_test} test examples"
+            f"The model after step {self.iter + 1} has accuracy {accuracy:.4f} "
+            f"over all {self._n_test} test examples"
         )
 
     def result(self):
         """The `TrainingResult`, once the files have been written."""
         self.monitor.check_files()
-        return self._result_so_far()
-
-    def _result_so_far(self):
-        return TrainingResult(
-            best_validation_loss=self.best_validation_loss,
-            test_score=self.test_score,
-            best_epoch=self.best_epoch,
-            n_epochs=self.epoch,
-            seconds=self.seconds,
-            history=list(self.history),
-            model=self.arguments["model"],
-            dataset=self.dataset,
-            ended_because=self.ended_because,
-        )
+        return ending.result(self)
 
     def _stop(self):
         """End the run as it was asked to."""
         self.monitor.close()
         self.ended_because = f"stopped in {self.where}"
-        result = self._result_so_far() if self.best_epoch else None
-        raise TrainingStopped(self.monitor.stop_signal, self._summary(), result)
-
-    def _summary(self):
-        """Where the run was stopped, its best model so far, and how to continue it."""
-        text, path = f"in {self.where}. {self.best_so_far}", self._checkpoint.path
-        checkpoint, resume = "--checkpoint PATH", f"--resume {path}"
-        if at_prompt():
-            checkpoint, resume = "checkpoint=PATH", f"resume={str(path)!r}"
-        if path is None:
-            return f"{text} A run with {checkpoint} can be resumed."
-        if not self.history or self.monitor.has_failed(path):
-            return f"{text} There is no checkpoint yet."
-        return f"{text} Resume with {resume}"
+        path = self._checkpoint.path
+        if path is not None and (not self.history or self.monitor.has_failed(path)):
+            path = ""
+        result = ending.result(self) if self.best_epoch else None
+        summary = ending.summary(self, path)
+        raise TrainingStopped(self.monitor.stop_signal, summary, result)

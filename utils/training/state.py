@@ -67,16 +67,6 @@ class TrainingState:
         return self.iter + 1, "steps"
 
     @property
-    def significant_epoch(self):
-        """The epoch of the last significant improvement; 0 before any."""
-        epoch, best = 0, math.inf
-        for row in self.history:
-            if row[3] < best * self.improvement_threshold:
-                epoch = row[0]
-            best = min(best, row[3])
-        return epoch
-
-    @property
     def best_so_far(self):
         """A sentence on the model that was kept last."""
         if not self.best_epoch:
