@@ -224,6 +224,17 @@ def test_rows_that_are_not_those_of_the_labels_stay_plain(start, step):
     assert_graph(m, grad(cost, m.params), [])
 
 
+def test_length_cast_to_a_narrow_type_is_that_number():
+    """Of 200 labels int8 makes -56."""
+    m = Model()
+    x, y = np.resize(m.values[0], (200, N_IN)), np.resize(m.values[1], 200)
+    cost = -(m.picked.sum() / m.y.shape[0].astype("int8"))
+    found = compiled([m.x, m.y], m.with_gradients(cost), mode_of("c"))(x, y)
+    truth = reference.cost_and_gradients(m.W_value, m.b_value, x, y)
+    for value, mean in zip(found, truth, strict=True):
+        np.testing.assert_allclose(value, mean * (200 / -56), 1e-9)
+
+
 def test_loss_and_errors_in_one_function_stay_plain():
     """They share the softmax, which is then computed once for both."""
     m = Model()

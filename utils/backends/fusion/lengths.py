@@ -19,6 +19,9 @@ from pytensor.tensor.special import LogSoftmax
 from pytensor.tensor.subtensor import AdvancedSubtensor, Subtensor
 from pytensor.tensor.type import lscalar
 
+# A length may be cast to these; narrower types wrap around, or round it.
+COUNTS = ("int32", "int64", "float32", "float64")
+
 
 class LabelCount(Op):
     """The length of a vector of labels: a mark that stays between the two passes."""
@@ -67,7 +70,7 @@ def is_number(variable, number):
 
 def counted_labels(variable):
     """Return y where `variable` is its marked length, cast or reshaped, or None."""
-    while variable.owner is not None:
+    while variable.owner is not None and variable.dtype in COUNTS:
         op = variable.owner.op
         if isinstance(op, LabelCount):
             return variable.owner.inputs[0]
