@@ -47,7 +47,8 @@ static int begin(workspace *space, problem *p, PyArrayObject *x, PyArrayObject *
                  PyArrayObject *b, PyArrayObject *y)
 {
     const ptrdiff_t item = sizeof(REAL);
-    if (PyArray_DIM(x, 1) != PyArray_DIM(W, 0) || PyArray_DIM(W, 1) != PyArray_DIM(b, 0)) {
+    if (PyArray_DIM(x, 1) != PyArray_DIM(W, 0) || PyArray_DIM(W, 1) != PyArray_DIM(b, 0) ||
+        PyArray_DIM(b, 0) == 0) {
         PyErr_Format(PyExc_ValueError,
                      "Softmax regression: shapes do not fit: input (%zd, %zd), "
                      "W (%zd, %zd), b (%zd,).",
@@ -77,6 +78,7 @@ static int begin(workspace *space, problem *p, PyArrayObject *x, PyArrayObject *
     p->b_step = PyArray_STRIDE(b, 0) / item;
     p->y_step = PyArray_STRIDE(y, 0);
     p->y_is_int64 = PyArray_ITEMSIZE(y) == 8;
+    p->softmax = p->delta = NULL;
     plan(p);
     if (workspace_bytes(p) > space->bytes) {
         free(space->memory);
@@ -98,18 +100,25 @@ static int wrong_number_of_labels(const problem *p, PyObject *kind)
     return -1;
 }
 
-/* loss (), gW (n_in, n_out) and gb (n_out,). */
-static int loss_and_gradient(workspace *space, PyArrayObject *x, PyArrayObject *W,
-                             PyArrayObject *b, PyArrayObject *y, PyArrayObject **loss,
-                             PyArrayObject **gW, PyArrayObject **gb)
+/* loss (), gW (n_in, n_out) and gb (n_out,); unless they are NULL, softmax and delta
+   (n, n_out). */
+static int loss_and_rows(workspace *space, PyArrayObject *x, PyArrayObject *W,
+                         PyArrayObject *b, PyArrayObject *y, PyArrayObject **loss,
+                         PyArrayObject **gW, PyArrayObject **gb, PyArrayObject **softmax,
+                         PyArrayObject **delta)
 {
     const int type = PyArray_TYPE(W);
+    npy_intp shape[2] = {PyArray_DIM(x, 0), PyArray_DIM(W, 1)};
     problem p;
     double mean;
     int status = -1;
     if (begin(space, &p, x, W, b, y) == 0 && provide(loss, 0, NULL, type) == 0 &&
         provide(gW, 2, PyArray_DIMS(W), type) == 0 &&
-        provide(gb, 1, PyArray_DIMS(b), type) == 0) {
+        provide(gb, 1, PyArray_DIMS(b), type) == 0 &&
+        (!softmax || provide(softmax, 2, shape, type) == 0) &&
+        (!delta || provide(delta, 2, shape, type) == 0)) {
+        p.softmax = softmax ? (REAL *)PyArray_DATA(*softmax) : NULL;
+        p.delta = delta ? (REAL *)PyArray_DATA(*delta) : NULL;
         if (p.n_labels > p.n)
             status = wrong_number_of_labels(&p, PyExc_IndexError);
         else {
@@ -128,6 +137,13 @@ static int loss_and_gradient(workspace *space, PyArrayObject *x, PyArrayObject *
     }
     end(space);
     return status;
+}
+
+static int loss_and_gradient(workspace *space, PyArrayObject *x, PyArrayObject *W,
+                             PyArrayObject *b, PyArrayObject *y, PyArrayObject **loss,
+                             PyArrayObject **gW, PyArrayObject **gb)
+{
+    return loss_and_rows(space, x, W, b, y, loss, gW, gb, NULL, NULL);
 }
 
 /* errors (): the share of examples whose most probable class is not their label. */

@@ -35,10 +35,20 @@ static rows_of_x chunk_rows(const problem *p, share *s, ptrdiff_t first)
     return (rows_of_x){(REAL *)p->x + at, p->x_row, CHUNK * p->x_row, NULL};
 }
 
+/* Writes values (class, CHUNK) times `factor` to (n, n_out), from row `first` on. */
+static void write_out(const problem *p, ptrdiff_t first, ptrdiff_t rows,
+                      const REAL *values, REAL factor, REAL *to)
+{
+    to += first * p->n_out;
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t c = 0; c < p->n_out; c++)
+            *to++ = values[c * CHUNK + r] * factor;
+}
+
 /* Loss and gradients of rows from..to, up to the first label out of range. */
 static void share_loss(const problem *p, share *s, ptrdiff_t from, ptrdiff_t to)
 {
-    const REAL scale = p->n_labels ? 1 / (REAL)p->n_labels : 0;
+    const REAL scale = p->n_labels ? 1 / (REAL)p->n_labels : 1;
     REAL *delta = s->logits, chosen[CHUNK];
     for (ptrdiff_t first = from; first < to; first += CHUNK) {
         const ptrdiff_t rows = to - first < CHUNK ? to - first : CHUNK;
@@ -59,6 +69,8 @@ static void share_loss(const problem *p, share *s, ptrdiff_t from, ptrdiff_t to)
             chosen[r] = delta[label[r]];
         }
         s->loss += chunk_softmax(p, rows, labelled, scale, chosen, delta);
+        if (p->softmax)
+            write_out(p, first, rows, delta, 1 / scale, p->softmax);
         for (ptrdiff_t r = 0; r < labelled; r++)
             delta[label[r]] -= scale;
         for (ptrdiff_t c = 0; c < p->n_out; c++) {
@@ -72,6 +84,8 @@ static void share_loss(const problem *p, share *s, ptrdiff_t from, ptrdiff_t to)
                 sum += *(vec *)(d + r);
             s->gb[c] += (double)lane_sum(sum);
         }
+        if (p->delta)
+            write_out(p, first, rows, delta, 1, p->delta);
         if (p->few)
             few_gradient(p, x, delta, s->rows, s->gWt);
         else
