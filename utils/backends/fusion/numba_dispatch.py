@@ -16,7 +16,11 @@ from pytensor.link.numba.dispatch.basic import (
 
 from utils.backends.fusion import numba_loops
 from utils.backends.fusion.numba_loops import PANEL, outer, share_loss, share_mistakes
-from utils.backends.fusion.op import SoftmaxRegressionErrors, SoftmaxRegressionLoss
+from utils.backends.fusion.op import (
+    SoftmaxRegressionErrors,
+    SoftmaxRegressionLoss,
+    SoftmaxRegressionRows,
+)
 
 THREAD_WORK = 1e6  # multiply-adds that are worth one more thread
 MOST_THREADS = int(os.environ.get("OMP_NUM_THREADS", "0").split(",")[0])
@@ -30,10 +34,12 @@ CACHE_KEY = f"{crc32(b''.join(SOURCES))}, {MOST_THREADS}"
 
 
 @numba_njit(parallel=True)
-def all_losses(x, W, b, y, shares, loss, bad, Wt, gWt, gb):
+def all_losses(x, W, b, y, shares, loss, bad, Wt, gWt, gb, p, delta):
     for t in numba.prange(shares):
         begin, end = len(x) * t // shares, len(x) * (t + 1) // shares
-        loss[t], bad[t] = share_loss(x, W, b, y, begin, end, Wt[t], gWt[t], gb[t])
+        loss[t], bad[t] = share_loss(
+            x, W, b, y, begin, end, Wt[t], gWt[t], gb[t], p, delta
+        )
 
 
 @numba_njit(parallel=True)
@@ -56,8 +62,8 @@ def shares_for(x, n_out):
 
 
 @outer
-def loss_and_gradient(x, W, b, y):
-    if x.shape[1] != len(W) or len(b) != W.shape[1]:
+def loss_and_rows(x, W, b, y, columns):
+    if not (x.shape[1] == len(W) and len(b) == W.shape[1] > 0):
         raise ValueError("Softmax regression: shapes of input, W and b do not fit.")
     if len(y) > len(x):
         raise IndexError("Softmax regression: more labels than examples.")
@@ -68,7 +74,11 @@ def loss_and_gradient(x, W, b, y):
     gb = np.empty((shares, classes))
     loss, bad = np.empty(shares), np.empty(shares, np.int64)
     x, W, b, y = contiguous(x), contiguous(W), contiguous(b), contiguous(y)
-    all_losses(x, W, b, y, shares, loss, bad, Wt, gWt, gb)
+    p, delta = (
+        np.empty((len(x), columns), W.dtype),
+        np.empty((len(x), columns), W.dtype),
+    )
+    all_losses(x, W, b, y, shares, loss, bad, Wt, gWt, gb, p, delta)
     gW, gb_sum, total = np.zeros(W.shape, W.dtype), np.zeros(n_out, W.dtype), 0.0
     for t in range(shares):
         if bad[t] >= 0:
@@ -82,12 +92,23 @@ def loss_and_gradient(x, W, b, y):
                 gW[k, c] += gWt[t, c, k]
     mean = np.empty((), W.dtype)
     mean[()] = total / np.float64(len(y))
-    return mean, gW, gb_sum
+    return mean, gW, gb_sum, p, delta
+
+
+@outer
+def loss_and_gradient(x, W, b, y):
+    return loss_and_rows(x, W, b, y, 0)[:3]
+
+
+@outer
+def loss_and_all_rows(x, W, b, y):
+    return loss_and_rows(x, W, b, y, len(b))
 
 
 @outer
 def errors(x, W, b, y):
-    if x.shape[1] != len(W) or len(b) != W.shape[1] or len(y) != len(x):
+    fits = x.shape[1] == len(W) and len(b) == W.shape[1] > 0 and len(y) == len(x)
+    if not fits:
         raise ValueError("Softmax regression: shapes of x, W, b and y do not fit.")
     classes, shares = -(-len(b) // PANEL) * PANEL, shares_for(x, len(b))
     mistakes = np.empty(shares, np.int64)
@@ -105,6 +126,11 @@ def errors(x, W, b, y):
 @register_funcify_and_cache_key(SoftmaxRegressionLoss)
 def numba_funcify_softmax_regression_loss(op, **kwargs):
     return loss_and_gradient, CACHE_KEY
+
+
+@register_funcify_and_cache_key(SoftmaxRegressionRows)
+def numba_funcify_softmax_regression_rows(op, **kwargs):
+    return loss_and_all_rows, CACHE_KEY
 
 
 @register_funcify_and_cache_key(SoftmaxRegressionErrors)

@@ -97,8 +97,12 @@ def pack(W, Wt):
 
 
 @outer
-def share_loss(x, W, b, y, begin, end, Wt, gWt, gb):
-    """Set the gradients of rows begin..end; return their loss and a bad row or -1."""
+def share_loss(x, W, b, y, begin, end, Wt, gWt, gb, p, delta):
+    """Set the gradients of rows begin..end; return their loss and a bad row or -1.
+
+    Their softmax and residual are written to p and delta, of as many columns as these
+    have.
+    """
     n_out, n_labels = len(b), len(y)
     zero = W.dtype.type(0)
     scale = W.dtype.type(1 / max(n_labels, 1))
@@ -131,6 +135,8 @@ def share_loss(x, W, b, y, begin, end, Wt, gWt, gb):
             for c in range(n_out):
                 z[r, c] = np.exp(z[r, c] - largest)
                 total += z[r, c]
+            for c in range(p.shape[1] if r < rows else 0):
+                p[first + r, c] = z[r, c] / total
             weight = scale / total if label >= 0 else zero * total
             for c in range(n_out):
                 z[r, c] = z[r, c] * weight if r < rows else zero
@@ -139,6 +145,8 @@ def share_loss(x, W, b, y, begin, end, Wt, gWt, gb):
                 z[r, label] -= scale
             for c in range(n_out):
                 gb[c] += z[r, c]
+            for c in range(delta.shape[1] if r < rows else 0):
+                delta[first + r, c] = z[r, c]
         chunk_gradient(chunk, z, gWt)
     return loss, -1
 
