@@ -64,7 +64,7 @@ class SoftmaxRegression(COp):
 
     def check_shapes(self, x, W, b):
         """Raise ValueError unless the values' shapes fit; NumPy would broadcast b."""
-        if x.shape[1] != W.shape[0] or b.shape != W.shape[1:]:
+        if x.shape[1] != W.shape[0] or b.shape != W.shape[1:] or not len(b):
             raise ValueError(
                 f"Softmax regression: shapes do not fit: input {x.shape}, W {W.shape}, "
                 f"b {b.shape}."

@@ -15,7 +15,7 @@ from pytensor.tensor.basic import ARange, MakeVector
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.math import Argmax
 from pytensor.tensor.shape import Shape
-from pytensor.tensor.special import LogSoftmax
+from pytensor.tensor.special import LogSoftmax, Softmax
 from pytensor.tensor.subtensor import AdvancedSubtensor, Subtensor
 from pytensor.tensor.type import lscalar
 
@@ -45,9 +45,9 @@ def made_by(variable, kind, **expected):
     """Return the inputs of `variable` where an Op of this kind made it, otherwise ().
 
     `kind` is an Op's class, or the scalar Op of an `Elemwise`; `expected` are values of
-    the Op's attributes.
+    the Op's attributes. None was made by nothing.
     """
-    node = variable.owner
+    node = variable.owner if variable is not None else None
     if node is None:
         return ()
     if isinstance(kind, scalars.ScalarOp):
@@ -66,6 +66,11 @@ def is_cast(op):
 def is_number(variable, number):
     """Return whether `variable` is a constant of which all elements are `number`."""
     return isinstance(variable, Constant) and bool((variable.data == number).all())
+
+
+def is_single(variable):
+    """Return whether `variable` is one number, of any number of dimensions."""
+    return all(variable.type.broadcastable)
 
 
 def counted_labels(variable):
@@ -112,6 +117,9 @@ class MarkLabelCounts(GraphRewriter):
 
         Shape(y)[0], Shape(log(p)[arange(Shape(y)[0]), y])  ->  LabelCount(y), [...]
         Shape(neq(argmax(p, axis=1), y))                    ->  [LabelCount(y)]
+
+    The same for ``p[arange(y.shape[0]), y]``, and for what is computed from one of them
+    and single numbers.
     """
 
     def apply(self, fgraph):
@@ -123,13 +131,14 @@ class MarkLabelCounts(GraphRewriter):
 
     def mark_picked(self, fgraph, node):
         values, rows, y = node.inputs
-        is_log = made_by(values, scalars.log) or made_by(values, LogSoftmax)
-        if not is_log or node.op.idx_list != (0, 1) or y.ndim != 1:
+        of_softmax = any(made_by(values, k) for k in (scalars.log, LogSoftmax, Softmax))
+        if not of_softmax or node.op.idx_list != (0, 1) or y.ndim != 1:
             return
         match made_by(stop_of(rows), Subtensor):
             case lengths, at if is_number(at, 0) and made_by(lengths, Shape) == (y,):
                 replace(fgraph, stop_of(rows), label_count(y))
-                self.mark_shape(fgraph, node.outputs[0], y)
+        if picked_labels(rows, y) is y:
+            self.mark_shape(fgraph, node.outputs[0], y)
 
     def mark_compared(self, fgraph, node):
         for predicted, y in either_order(node.inputs):
@@ -143,6 +152,10 @@ class MarkLabelCounts(GraphRewriter):
         for user, _ in list(fgraph.clients[variable]):
             if isinstance(user.op, Shape):
                 replace(fgraph, user.outputs[0], MakeVector("int64")(label_count(y)))
+            elif isinstance(user.op, Elemwise) and all(
+                v is variable or is_single(v) for v in user.inputs
+            ):
+                self.mark_shape(fgraph, user.outputs[0], y)
 
 
 class RemoveLabelCounts(GraphRewriter):

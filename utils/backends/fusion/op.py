@@ -57,15 +57,25 @@ class SoftmaxRegressionLoss(SoftmaxRegression):
     """
 
     c_function = "loss_and_gradient"
+    results = "loss", "gW", "gb"
+
+    def named(self, x, W, b, y):
+        """Return a dictionary of the results by their names."""
+        return dict(zip(self.results, self(x, W, b, y), strict=True))
 
     def make_node(self, x, W, b, y):
         x, W, b, y = self.checked_inputs(x, W, b, y)
-        loss = W.type.clone(shape=())()
-        return Apply(self, [x, W, b, y], [loss, W.type(), b.type()])
+        (n, n_in), (n_rows, n_out) = x.type.shape, W.type.shape
+        n_in, n_out = n_rows or n_in, n_out or b.type.shape[0]
+        shapes = (), (n_in, n_out), (n_out,), (n, n_out), (n, n_out)
+        outputs = [W.type.clone(shape=shape)() for shape in shapes]
+        return Apply(self, [x, W, b, y], outputs[: len(self.results)])
 
     def infer_shape(self, *arguments):
-        *_, shapes = arguments  # PyTensor 3.0 passes the graph before node and shapes
-        return [(), shapes[1], shapes[2]]
+        # PyTensor 3.0 passes the graph before node and shapes
+        *_, [(n, _), (n_in, n_out), _, _] = arguments
+        shapes = (), (n_in, n_out), (n_out,), (n, n_out), (n, n_out)
+        return shapes[: len(self.results)]
 
     def perform(self, node, inputs, output_storage):
         x, W, b, y = inputs
@@ -80,22 +90,24 @@ class SoftmaxRegressionLoss(SoftmaxRegression):
             losses = np.log(total[: len(y), 0]) - z[rows, y]
             loss = losses.sum(dtype="float64") / np.float64(len(y))
             delta /= total
+            p = delta.copy()
             delta[rows, y] -= 1
             delta[: len(y)] /= max(len(y), 1)
             delta[len(y) :] *= 0
-            values = loss, x.T @ delta, delta.sum(axis=0, dtype="float64")
+            values = loss, x.T @ delta, delta.sum(axis=0, dtype="float64"), p, delta
         for output, storage, value in zip(
-            node.outputs, output_storage, values, strict=True
+            node.outputs, output_storage, values, strict=False
         ):
             storage[0] = np.asarray(value, dtype=output.dtype)
 
     def connection_pattern(self, node):
-        return [[True] * 3] * 3 + [[False] * 3]
+        n = len(self.results)
+        return [[True] * n] * 3 + [[False] * n]
 
     def pullback(self, inputs, outputs, cotangents):
         """Scale the gradients that are computed already; that of x is a new graph."""
         x, W, b, y = inputs
-        _, gW, gb = outputs
+        _, gW, gb, *_ = outputs
         g = cotangents[0]
         if any(not isinstance(c.type, DisconnectedType) for c in cotangents[1:]):
             gradients = [grad_not_implemented(self, i, v) for i, v in enumerate(inputs)]
@@ -107,6 +119,23 @@ class SoftmaxRegressionLoss(SoftmaxRegression):
         delta = delta[pt.arange(y.shape[0]), y].inc(-1) / n
         gx = pt.zeros_like(x)[: y.shape[0]].set(pt.dot(delta, W.T))
         return [g * gx, g * gW, g * gb, disconnected_type()]
+
+
+class SoftmaxRegressionRows(SoftmaxRegressionLoss):
+    """The same, and the rows that it comes from, for what else is computed of them.
+
+    Returns
+    -------
+    loss, gW, gb
+        As for `SoftmaxRegressionLoss`.
+    p : matrix (n, n_out)
+        The softmax of each row, with a label or not.
+    delta : matrix (n, n_out)
+        The gradient of the loss by z.
+    """
+
+    c_function = "loss_and_rows"
+    results = "loss", "gW", "gb", "p", "delta"
 
 
 class SoftmaxRegressionErrors(SoftmaxRegression):
@@ -163,4 +192,5 @@ class SoftmaxRegressionErrors(SoftmaxRegression):
 
 
 softmax_regression_loss = SoftmaxRegressionLoss()
+softmax_regression_rows = SoftmaxRegressionRows()
 softmax_regression_errors = SoftmaxRegressionErrors()

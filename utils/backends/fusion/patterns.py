@@ -4,11 +4,15 @@ Each function looks at one part, and returns its variables, or None where the pa
 not match.
 """
 
+import numpy as np
+import pytensor.tensor as pt
+from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.raise_op import Assert
 from pytensor.scalar import basic as scalars
 from pytensor.tensor.basic import Alloc
 from pytensor.tensor.elemwise import DimShuffle
 from pytensor.tensor.math import Dot, Sum
+from pytensor.tensor.special import LogSoftmax
 from pytensor.tensor.subtensor import AdvancedIncSubtensor, AdvancedSubtensor
 
 from utils.backends.fusion.c_op import LABELS, PRECISIONS
@@ -17,6 +21,8 @@ from utils.backends.fusion.lengths import (
     either_order,
     is_cast,
     is_number,
+    is_single,
+    label_count,
     made_by,
     picked_labels,
 )
@@ -44,7 +50,7 @@ def sole_user(fgraph, variable):
 def affine_inputs(fgraph, logits):
     """Return (x, W, b) where `logits` is ``dot(x, W) + b`` of a size to fuse, or None.
 
-    The shape of W has to be static: where it is unknown, BLAS may be the faster.
+    The size of a shared W is that of its value; where none is known, it fits.
     """
     terms = made_by(logits, scalars.add)
     for product, bias in either_order(terms):
@@ -53,11 +59,11 @@ def affine_inputs(fgraph, logits):
                 break
     else:
         return None
-    n_in, n_out = W.type.shape if W.ndim == x.ndim == 2 else (None, None)
+    shape = W.get_value(True).shape if isinstance(W, SharedVariable) else W.type.shape
     fits = (
-        None not in (n_in, n_out)
-        and 1 <= n_in * n_out <= MOST_WEIGHTS
-        and b.type.shape == (n_out,)
+        W.ndim == x.ndim == 2
+        and (None in shape or 1 <= np.prod(shape) <= MOST_WEIGHTS)
+        and b.type.broadcastable == W.type.broadcastable[1:]
         and x.dtype == W.dtype == b.dtype
         and x.dtype in PRECISIONS
         and sole_user(fgraph, product) is logits
@@ -75,11 +81,8 @@ def pixels_of(x):
     return x
 
 
-def mean_over_labels(fgraph, values, y):
-    """Return the variable ``sum(values) / y.shape[0]`` where that is their only use."""
-    total = sole_user(fgraph, values)
-    if total is None or total.ndim or made_by(total, Sum) != (values,):
-        return None
+def mean_over_labels(fgraph, total, y):
+    """Return the variable ``total / y.shape[0]`` where that is the only use."""
     mean = sole_user(fgraph, total)
     match made_by(mean, scalars.true_div) if mean is not None else ():
         case numerator, count if numerator is total and counted_labels(count) is y:
@@ -87,52 +90,100 @@ def mean_over_labels(fgraph, values, y):
     return None
 
 
-def mean_of_log_likelihood(fgraph, log_p, y):
-    """Return the variable ``log_p[arange(y.shape[0]), y].mean()``, or None."""
-    picked = sole_user(fgraph, log_p)
-    if picked is None:
-        return None
-    match made_by(picked, AdvancedSubtensor, idx_list=(0, 1)):
-        case values, rows, labels if values is log_p and labels is y:
-            if picked_labels(rows, y) is y:
-                return mean_over_labels(fgraph, picked, y)
+def log_likelihoods(fgraph, log_p, y):
+    """Return ``log_p[arange(y.shape[0]), y]`` where that is its only use, or None."""
+    picked = sole_user(fgraph, log_p) if made_by(log_p, LogSoftmax, axis=(1,)) else None
+    if picked is not None:
+        match made_by(picked, AdvancedSubtensor, idx_list=(0, 1)):
+            case values, rows, labels if values is log_p and labels is y:
+                return picked if picked_labels(rows, y) is y else None
+    return None
+
+
+def sums_of(fgraph, values, factor=None):
+    """Return pairs (variable, its factor) for all sums of `values`, or None.
+
+    The factor is None for a sum of the values themselves, otherwise single numbers that
+    they are multiplied by before. None is returned where there is any other use.
+    """
+    pairs = []
+    for user in users(fgraph, values):
+        if made_by(user, Sum) == (values,) and user.ndim == 0:
+            pairs.append((user, factor))
+            continue
+        further = factor_of(user, values)
+        if further is None:
+            return None
+        found = sums_of(fgraph, user, further if factor is None else factor * further)
+        if found is None:
+            return None
+        pairs += found
+    return pairs
+
+
+def factor_of(product, values):
+    """Return the number that `values` is multiplied by in `product`, or None."""
+    match made_by(product, scalars.true_div):
+        case numerator, divisor if numerator is values and is_single(divisor):
+            return 1 / pt.squeeze(divisor)
+    factors = [v for v in made_by(product, scalars.mul) if v is not values]
+    if factors and all(map(is_single, factors)):
+        return pt.mul(*map(pt.squeeze, factors))
     return None
 
 
 def residual(fgraph, p):
-    """Return (delta, y) of the loss's gradient that the softmax `p` ends in, or None.
+    """Return (delta, weighted, value, y) of a loss's gradient by the logits, or None.
 
-    That is ``delta = hot - p * hot.sum(axis=1)[:, None]``, where row i of hot is zero
-    but for ``hot[i, y[i]] = -1 / y.shape[0]``.
+    That is ``delta = hot - weighted``, ``weighted = p * hot.sum(axis=1)[:, None]`` for
+    the softmax `p`, where row i of hot is zero but for ``hot[i, y[i]] = value``.
     """
-    weighted = sole_user(fgraph, p)
-    delta = sole_user(fgraph, weighted) if weighted is not None else None
-    if delta is None:
-        return None
-    hot, *rest = made_by(delta, scalars.sub) or (None,)
-    for factor, column in either_order(made_by(weighted, scalars.mul)):
-        row_sums, *_ = made_by(column, DimShuffle, new_order=(0, "x")) or (column,)
-        if factor is p and made_by(row_sums, Sum, axis=(1,)) == (hot,):
-            break
-    else:
-        return None
-    match made_by(hot, AdvancedIncSubtensor, idx_list=(0, 1)):
-        case zeros, value, rows, y if (
-            rest == [weighted]
-            and len(fgraph.clients[hot]) == 2
-            and is_number((made_by(zeros, Alloc) or (zeros,))[0], 0)
-            and picked_labels(rows, y) is y
-            and y.dtype in LABELS
-            and is_minus_one_over_count(value, y)
-        ):
-            return delta, y
+    for weighted in users(fgraph, p):
+        delta = sole_user(fgraph, weighted) if weighted is not None else None
+        hot, *rest = made_by(delta, scalars.sub) or (None,)
+        if rest != [weighted]:
+            continue
+        for factor, column in either_order(made_by(weighted, scalars.mul)):
+            row_sums, *_ = made_by(column, DimShuffle, new_order=(0, "x")) or (column,)
+            if factor is p and made_by(row_sums, Sum, axis=(1,)) == (hot,):
+                break
+        else:
+            continue
+        match made_by(hot, AdvancedIncSubtensor, idx_list=(0, 1)):
+            case zeros, value, rows, y if (
+                is_number((made_by(zeros, Alloc) or (zeros,))[0], 0)
+                and picked_labels(rows, y) is y
+                and y.dtype in LABELS
+                and is_single(value)
+            ):
+                return delta, weighted, value, y
     return None
 
 
-def is_minus_one_over_count(value, y):
-    """Return whether `value` is ``-1 / y.shape[0]``, be its shape checked or not."""
+def result_for(user, x, delta):
+    """Return what `user`, a use of `delta`, needs: gW, gb, or delta itself."""
+    if made_by(user, Sum, axis=(0,)) == (delta,):
+        return "gb"
+    match made_by(user, Dot):
+        case transposed, right if right is delta:
+            if made_by(transposed, DimShuffle, new_order=(1, 0)) == (x,):
+                return "gW"
+    return "delta"
+
+
+def times_count(value, y):
+    """Return `value` times the number of labels; no labels make nothing of infinity."""
+    n = label_count(y)
+    return pt.switch(n, n.astype(value.dtype) * value, 0)
+
+
+def weight_of_mean(value, y):
+    """Return what the mean is multiplied by in a loss, None for 1.
+
+    The gradient of that loss by each log-likelihood is `value`, be it checked or not.
+    """
     value, *_ = made_by(value, Assert) or (value,)
     match made_by(value, scalars.true_div):
-        case numerator, count:
-            return is_number(numerator, -1) and counted_labels(count) is y
-    return False
+        case numerator, count if counted_labels(count) is y:
+            return None if is_number(numerator, -1) else -pt.squeeze(numerator)
+    return -times_count(pt.squeeze(value), y)

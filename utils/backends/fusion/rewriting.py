@@ -8,10 +8,11 @@ lengths they rely on are marked before `canonicalize` (1).
 
 from pytensor.compile.mode import optdb
 from pytensor.graph.rewriting.basic import GraphRewriter
+from pytensor.graph.traversal import ancestors
 from pytensor.scalar import basic as scalars
-from pytensor.tensor.elemwise import DimShuffle
-from pytensor.tensor.math import Argmax, Dot, Sum
-from pytensor.tensor.special import LogSoftmax, Softmax
+from pytensor.tensor.math import Argmax
+from pytensor.tensor.special import Softmax
+from pytensor.tensor.subtensor import AdvancedIncSubtensor, AdvancedSubtensor
 
 from utils.backends.fusion.c_op import LABELS
 from utils.backends.fusion.lengths import (
@@ -22,15 +23,23 @@ from utils.backends.fusion.lengths import (
     made_by,
     replace,
 )
-from utils.backends.fusion.op import softmax_regression_errors, softmax_regression_loss
+from utils.backends.fusion.op import (
+    softmax_regression_errors,
+    softmax_regression_loss,
+    softmax_regression_rows,
+)
 from utils.backends.fusion.patterns import (
     affine_inputs,
-    mean_of_log_likelihood,
+    log_likelihoods,
     mean_over_labels,
     pixels_of,
     residual,
+    result_for,
     sole_user,
+    sums_of,
+    times_count,
     users,
+    weight_of_mean,
 )
 
 TAG = "softmax_regression"
@@ -46,6 +55,28 @@ class FuseSoftmax(GraphRewriter):
                     replace(fgraph, *pair)
 
 
+class CancelProbabilities(GraphRewriter):
+    """Divide by a probability before its gradient is multiplied by it again.
+
+    For ``log(p[rows, y])``, of which the gradient is multiplied by p in the softmax::
+
+        Mul(AdvancedIncSubtensor(zeros, v / p[rows, y], rows, y), p)
+          ->
+        AdvancedIncSubtensor(Mul(zeros, p), v, rows, y)
+    """
+
+    def apply(self, fgraph):
+        for node in fgraph.toposort():
+            for hot, p in either_order(made_by(node.outputs[0], scalars.mul)):
+                match made_by(hot, AdvancedIncSubtensor, set_instead_of_inc=False):
+                    case zeros, quotient, *places if made_by(p, Softmax):
+                        value, *divisor = made_by(quotient, scalars.true_div) or (None,)
+                        picked = made_by(*divisor, AdvancedSubtensor) if divisor else ()
+                        if picked == (p, *places):
+                            new = hot.owner.op(zeros * p, value, *places)
+                            replace(fgraph, node.outputs[0], new)
+
+
 class FuseLoss(FuseSoftmax):
     """Compute a loss and its gradients by W and b in one Op.
 
@@ -59,8 +90,12 @@ class FuseLoss(FuseSoftmax):
           ->
         SoftmaxRegressionLoss(x, W, b, y)
 
-    Nothing is replaced where another part of the graph needs a result in between, or
-    where the loss is computed without its gradients.
+    Where hot has another number ``-k / n``, the gradients are multiplied by k; other
+    uses of the sum are ``-n * loss``. Other uses of the softmax or of delta are further
+    results of ``SoftmaxRegressionRows(x, W, b, y)``.
+
+    Nothing is replaced where another part of the graph needs another result in between,
+    or where the loss is computed without its gradient by W.
     """
 
     def replacements(self, fgraph, z, p):
@@ -68,31 +103,43 @@ class FuseLoss(FuseSoftmax):
         inputs, found = affine_inputs(fgraph, z), residual(fgraph, p)
         if inputs is None or found is None:
             return []
-        delta, y = found
+        delta, weighted, value, y = found
         x, W, b = inputs
-        loss, gW, gb = softmax_regression_loss(pixels_of(x), W, b, y)
+        uses = {user: result_for(user, x, delta) for user in users(fgraph, delta)}
+        if "gW" not in uses.values() or z in ancestors([y]):
+            return []
+        by_row = "delta" in uses.values() or users(fgraph, p) != [weighted]
+        op = softmax_regression_rows if by_row else softmax_regression_loss
+        results = op.named(pixels_of(x), W, b, y)
+        pairs = [(p, results["p"])] if by_row else []
+        weight = weight_of_mean(value, y)
+        for user, name in uses.items():
+            result = results[name]
+            if weight is not None:
+                result = weight.astype(W.dtype) * result
+            pairs.append((delta if name == "delta" else user, result))
+        for log_p in users(fgraph, z):
+            if log_p is not p:
+                losses = self.losses(fgraph, log_p, y, results["loss"])
+                if not losses:
+                    return []
+                pairs += losses
+        return pairs
+
+    def losses(self, fgraph, log_p, y, loss):
+        """Return the pairs that replace the sums of `log_p` at the labels, or None."""
+        picked = log_likelihoods(fgraph, log_p, y)
+        sums = sums_of(fgraph, picked) if picked is not None else None
         pairs = []
-        for user in users(fgraph, delta):
-            if user is None:
-                return []
-            match made_by(user, Dot):
-                case left, right if right is delta and made_by(
-                    left, DimShuffle, new_order=(1, 0)
-                ) == (x,):
-                    pairs.append((user, gW))
-                    continue
-            if made_by(user, Sum, axis=(0,)) != (delta,):
-                return []
-            pairs.append((user, gb))
-        for user in users(fgraph, z):
-            if user is p:
-                continue
-            if user is None or made_by(user, LogSoftmax, axis=(1,)) != (z,):
-                return []
-            mean = mean_of_log_likelihood(fgraph, user, y)
-            if mean is None:
-                return []
-            pairs.append(self.negated(fgraph, mean, loss))
+        for total, factor in sums or []:
+            if total.dtype != loss.dtype:
+                return None
+            mean = mean_over_labels(fgraph, total, y)
+            if mean is not None and mean.dtype == loss.dtype and factor is None:
+                pairs.append(self.negated(fgraph, mean, loss))
+            else:
+                value = -times_count(loss, y)
+                pairs.append((total, value if factor is None else factor * value))
         return pairs
 
     def negated(self, fgraph, mean, loss):
@@ -127,11 +174,12 @@ class FuseErrors(FuseSoftmax):
             return []
         for left, y in either_order(made_by(wrong, scalars.neq)):
             if left is predicted and y.ndim == 1 and y.dtype in LABELS:
-                mean = mean_over_labels(fgraph, wrong, y)
-                if mean is not None and mean.dtype == "float64":
-                    x, W, b = inputs
-                    errors = softmax_regression_errors(pixels_of(x), W, b, y)
-                    return [(mean, errors)]
+                for total, factor in sums_of(fgraph, wrong) or []:
+                    mean = mean_over_labels(fgraph, total, y)
+                    if mean is not None and mean.dtype == "float64" and factor is None:
+                        x, W, b = inputs
+                        errors = softmax_regression_errors(pixels_of(x), W, b, y)
+                        return [(mean, errors)]
         return []
 
 
@@ -154,6 +202,7 @@ def register(rewriter, position):
         )
 
 
+register(CancelProbabilities, position=0.2)
 register(MarkLabelCounts, position=0.2)
 register(FuseLoss, position=1.6)
 register(FuseErrors, position=1.6)
