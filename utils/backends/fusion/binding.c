@@ -79,6 +79,7 @@ static int begin(workspace *space, problem *p, PyArrayObject *x, PyArrayObject *
     p->y_step = PyArray_STRIDE(y, 0);
     p->y_is_int64 = PyArray_ITEMSIZE(y) == 8;
     p->softmax = p->delta = NULL;
+    p->predicted = NULL;
     plan(p);
     if (workspace_bytes(p) > space->bytes) {
         free(space->memory);
@@ -101,11 +102,11 @@ static int wrong_number_of_labels(const problem *p, PyObject *kind)
 }
 
 /* loss (), gW (n_in, n_out) and gb (n_out,); unless they are NULL, softmax and delta
-   (n, n_out). */
+   (n, n_out) and predicted (n,). */
 static int loss_and_rows(workspace *space, PyArrayObject *x, PyArrayObject *W,
                          PyArrayObject *b, PyArrayObject *y, PyArrayObject **loss,
                          PyArrayObject **gW, PyArrayObject **gb, PyArrayObject **softmax,
-                         PyArrayObject **delta)
+                         PyArrayObject **delta, PyArrayObject **predicted)
 {
     const int type = PyArray_TYPE(W);
     npy_intp shape[2] = {PyArray_DIM(x, 0), PyArray_DIM(W, 1)};
@@ -115,10 +116,14 @@ static int loss_and_rows(workspace *space, PyArrayObject *x, PyArrayObject *W,
     if (begin(space, &p, x, W, b, y) == 0 && provide(loss, 0, NULL, type) == 0 &&
         provide(gW, 2, PyArray_DIMS(W), type) == 0 &&
         provide(gb, 1, PyArray_DIMS(b), type) == 0 &&
-        (!softmax || provide(softmax, 2, shape, type) == 0) &&
-        (!delta || provide(delta, 2, shape, type) == 0)) {
-        p.softmax = softmax ? (REAL *)PyArray_DATA(*softmax) : NULL;
-        p.delta = delta ? (REAL *)PyArray_DATA(*delta) : NULL;
+        (!softmax || (provide(softmax, 2, shape, type) == 0 &&
+                      provide(delta, 2, shape, type) == 0 &&
+                      provide(predicted, 1, shape, NPY_INT64) == 0))) {
+        if (softmax) {
+            p.softmax = (REAL *)PyArray_DATA(*softmax);
+            p.delta = (REAL *)PyArray_DATA(*delta);
+            p.predicted = (int64_t *)PyArray_DATA(*predicted);
+        }
         if (p.n_labels > p.n)
             status = wrong_number_of_labels(&p, PyExc_IndexError);
         else {
@@ -143,7 +148,7 @@ static int loss_and_gradient(workspace *space, PyArrayObject *x, PyArrayObject *
                              PyArrayObject *b, PyArrayObject *y, PyArrayObject **loss,
                              PyArrayObject **gW, PyArrayObject **gb)
 {
-    return loss_and_rows(space, x, W, b, y, loss, gW, gb, NULL, NULL);
+    return loss_and_rows(space, x, W, b, y, loss, gW, gb, NULL, NULL, NULL);
 }
 
 /* errors (): the share of examples whose most probable class is not their label. */

@@ -50,6 +50,7 @@ typedef struct {
     int x_is_bytes, y_is_int64;
     int n_threads, few;         /* few: x has at most FEW_ROWS, W contiguous rows */
     REAL *softmax, *delta;      /* results (n, n_out), or NULL */
+    int64_t *predicted;         /* and (n,) */
 } problem;
 
 /* Some rows of x, as REAL; where x is of bytes, the logits write them there first. */

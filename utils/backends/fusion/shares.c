@@ -45,11 +45,28 @@ static void write_out(const problem *p, ptrdiff_t first, ptrdiff_t rows,
             *to++ = values[c * CHUNK + r] * factor;
 }
 
+/* The class of the largest of the logits (class, CHUNK), the first of equal ones. */
+static void chunk_argmax(const problem *p, const REAL *logits, BITS *best)
+{
+    for (ptrdiff_t first = 0; first < CHUNK; first += LANES) {
+        vec largest = *(const vec *)(logits + first);
+        bits found = {0};
+        for (ptrdiff_t c = 1; c < p->n_out; c++) {
+            const vec z = *(const vec *)(logits + c * CHUNK + first);
+            const bits larger = z > largest;
+            largest = select_where(larger, z, largest);
+            found = (larger & (BITS)c) | (~larger & found);
+        }
+        memcpy(best + first, &found, sizeof(found));
+    }
+}
+
 /* Loss and gradients of rows from..to, up to the first label out of range. */
 static void share_loss(const problem *p, share *s, ptrdiff_t from, ptrdiff_t to)
 {
     const REAL scale = p->n_labels ? 1 / (REAL)p->n_labels : 1;
     REAL *delta = s->logits, chosen[CHUNK];
+    BITS best[CHUNK];
     for (ptrdiff_t first = from; first < to; first += CHUNK) {
         const ptrdiff_t rows = to - first < CHUNK ? to - first : CHUNK;
         const rows_of_x x = chunk_rows(p, s, first);
@@ -68,9 +85,13 @@ static void share_loss(const problem *p, share *s, ptrdiff_t from, ptrdiff_t to)
             label[r] = (y < 0 ? y + p->n_out : y) * CHUNK + r;
             chosen[r] = delta[label[r]];
         }
+        if (p->predicted)
+            chunk_argmax(p, delta, best);
         s->loss += chunk_softmax(p, rows, labelled, scale, chosen, delta);
         if (p->softmax)
             write_out(p, first, rows, delta, 1 / scale, p->softmax);
+        for (ptrdiff_t r = 0; p->predicted && r < rows; r++)
+            p->predicted[first + r] = delta[r] == delta[r] ? best[r] : 0; /* not NaN */
         for (ptrdiff_t r = 0; r < labelled; r++)
             delta[label[r]] -= scale;
         for (ptrdiff_t c = 0; c < p->n_out; c++) {
