@@ -34,11 +34,11 @@ CACHE_KEY = f"{crc32(b''.join(SOURCES))}, {MOST_THREADS}"
 
 
 @numba_njit(parallel=True)
-def all_losses(x, W, b, y, shares, loss, bad, Wt, gWt, gb, p, delta):
+def all_losses(x, W, b, y, shares, loss, bad, Wt, gWt, gb, p, delta, y_pred):
     for t in numba.prange(shares):
         begin, end = len(x) * t // shares, len(x) * (t + 1) // shares
         loss[t], bad[t] = share_loss(
-            x, W, b, y, begin, end, Wt[t], gWt[t], gb[t], p, delta
+            x, W, b, y, begin, end, Wt[t], gWt[t], gb[t], p, delta, y_pred
         )
 
 
@@ -74,11 +74,9 @@ def loss_and_rows(x, W, b, y, columns):
     gb = np.empty((shares, classes))
     loss, bad = np.empty(shares), np.empty(shares, np.int64)
     x, W, b, y = contiguous(x), contiguous(W), contiguous(b), contiguous(y)
-    p, delta = (
-        np.empty((len(x), columns), W.dtype),
-        np.empty((len(x), columns), W.dtype),
-    )
-    all_losses(x, W, b, y, shares, loss, bad, Wt, gWt, gb, p, delta)
+    p = np.empty((len(x), columns), W.dtype)
+    delta, y_pred = np.empty_like(p), np.empty(len(x), np.int64)
+    all_losses(x, W, b, y, shares, loss, bad, Wt, gWt, gb, p, delta, y_pred)
     gW, gb_sum, total = np.zeros(W.shape, W.dtype), np.zeros(n_out, W.dtype), 0.0
     for t in range(shares):
         if bad[t] >= 0:
@@ -92,7 +90,7 @@ def loss_and_rows(x, W, b, y, columns):
                 gW[k, c] += gWt[t, c, k]
     mean = np.empty((), W.dtype)
     mean[()] = total / np.float64(len(y))
-    return mean, gW, gb_sum, p, delta
+    return mean, gW, gb_sum, p, delta, y_pred
 
 
 @outer

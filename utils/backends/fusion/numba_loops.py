@@ -97,11 +97,11 @@ def pack(W, Wt):
 
 
 @outer
-def share_loss(x, W, b, y, begin, end, Wt, gWt, gb, p, delta):
+def share_loss(x, W, b, y, begin, end, Wt, gWt, gb, p, delta, y_pred):
     """Set the gradients of rows begin..end; return their loss and a bad row or -1.
 
-    Their softmax and residual are written to p and delta, of as many columns as these
-    have.
+    Unless p has no columns, their softmax, residual and predictions are written to p,
+    delta and y_pred.
     """
     n_out, n_labels = len(b), len(y)
     zero = W.dtype.type(0)
@@ -125,18 +125,21 @@ def share_loss(x, W, b, y, begin, end, Wt, gWt, gb, p, delta):
                     label += n_out
                 if label < 0 or label >= n_out:
                     return loss, first + r
-            largest, total = z[r, 0] + b[0], zero
+            largest, total, best = z[r, 0] + b[0], zero, 0
             for c in range(n_out):
                 z[r, c] += b[c]
                 if z[r, c] > largest:
-                    largest = z[r, c]
+                    largest, best = z[r, c], c
             if label >= 0:
                 loss += largest - z[r, label]
             for c in range(n_out):
                 z[r, c] = np.exp(z[r, c] - largest)
                 total += z[r, c]
-            for c in range(p.shape[1] if r < rows else 0):
-                p[first + r, c] = z[r, c] / total
+            by_row = r < rows and p.shape[1] > 0
+            if by_row:
+                y_pred[first + r] = 0 if np.isnan(total) else best
+                for c in range(n_out):
+                    p[first + r, c] = z[r, c] / total
             weight = scale / total if label >= 0 else zero * total
             for c in range(n_out):
                 z[r, c] = z[r, c] * weight if r < rows else zero
@@ -145,8 +148,9 @@ def share_loss(x, W, b, y, begin, end, Wt, gWt, gb, p, delta):
                 z[r, label] -= scale
             for c in range(n_out):
                 gb[c] += z[r, c]
-            for c in range(delta.shape[1] if r < rows else 0):
-                delta[first + r, c] = z[r, c]
+            if by_row:
+                for c in range(n_out):
+                    delta[first + r, c] = z[r, c]
         chunk_gradient(chunk, z, gWt)
     return loss, -1
 
