@@ -51,7 +51,7 @@ def _fits_one_module(node):
     Some code reads an operand as a Python object, ``py_<name>``, which a module has
     only for the function's own inputs.
     """
-    inputs = [f"input_{i}_" for i in range(len(node.inputs))]
+    inputs = [f"input_{node.inputs.index(v)}_" for v in node.inputs]
     outputs = [f"output_{i}_" for i in range(len(node.outputs))]
     sub = dict.fromkeys(("fail", "failure_var", "params", "struct_id"), "")
     try:
