@@ -14,7 +14,7 @@ from pytensor.scalar import basic as scalars
 from pytensor.tensor.basic import ARange, MakeVector
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.math import Argmax
-from pytensor.tensor.shape import Shape
+from pytensor.tensor.shape import Shape, Shape_i
 from pytensor.tensor.special import LogSoftmax, Softmax
 from pytensor.tensor.subtensor import AdvancedSubtensor, Subtensor
 from pytensor.tensor.type import lscalar
@@ -164,4 +164,4 @@ class RemoveLabelCounts(GraphRewriter):
     def apply(self, fgraph):
         for node in fgraph.toposort():
             if isinstance(node.op, LabelCount):
-                replace(fgraph, node.outputs[0], node.inputs[0].shape[0])
+                replace(fgraph, node.outputs[0], Shape_i(0)(*node.inputs))

@@ -18,6 +18,12 @@ def pixels(x, dtype):
     return x.astype(dtype) / np.asarray(256, dtype) if x.dtype == "uint8" else x
 
 
+def predictions(z):
+    """Return the argmax of each row's softmax, by its logits; 0 where that is NaN."""
+    lost = np.isnan(z).any(axis=1) | np.isin(z.max(axis=1), (np.inf, -np.inf))
+    return np.where(lost, 0, z.argmax(axis=1))
+
+
 class SoftmaxRegressionLoss(SoftmaxRegression):
     r"""Mean negative log-likelihood of a softmax regression, with its gradients.
 
@@ -69,12 +75,13 @@ class SoftmaxRegressionLoss(SoftmaxRegression):
         n_in, n_out = n_rows or n_in, n_out or b.type.shape[0]
         shapes = (), (n_in, n_out), (n_out,), (n, n_out), (n, n_out)
         outputs = [W.type.clone(shape=shape)() for shape in shapes]
+        outputs.append(pt.TensorType("int64", shape=(n,))())
         return Apply(self, [x, W, b, y], outputs[: len(self.results)])
 
     def infer_shape(self, *arguments):
         # PyTensor 3.0 passes the graph before node and shapes
         *_, [(n, _), (n_in, n_out), _, _] = arguments
-        shapes = (), (n_in, n_out), (n_out,), (n, n_out), (n, n_out)
+        shapes = (), (n_in, n_out), (n_out,), (n, n_out), (n, n_out), (n,)
         return shapes[: len(self.results)]
 
     def perform(self, node, inputs, output_storage):
@@ -84,6 +91,7 @@ class SoftmaxRegressionLoss(SoftmaxRegression):
         rows = np.arange(len(y))
         z = x @ W + b
         with np.errstate(all="ignore"):  # NaN and infinity are results here
+            predicted = predictions(z)
             z -= z.max(axis=1, keepdims=True)
             delta = np.exp(z)
             total = delta.sum(axis=1, keepdims=True)
@@ -94,7 +102,8 @@ class SoftmaxRegressionLoss(SoftmaxRegression):
             delta[rows, y] -= 1
             delta[: len(y)] /= max(len(y), 1)
             delta[len(y) :] *= 0
-            values = loss, x.T @ delta, delta.sum(axis=0, dtype="float64"), p, delta
+            gb = delta.sum(axis=0, dtype="float64")
+            values = loss, x.T @ delta, gb, p, delta, predicted
         for output, storage, value in zip(
             node.outputs, output_storage, values, strict=False
         ):
@@ -132,10 +141,13 @@ class SoftmaxRegressionRows(SoftmaxRegressionLoss):
         The softmax of each row, with a label or not.
     delta : matrix (n, n_out)
         The gradient of the loss by z.
+    y_pred : vector (n,), int64
+        The most probable class of each row, the first of equal ones; 0 where the
+        softmax is NaN, as NumPy's argmax has it.
     """
 
     c_function = "loss_and_rows"
-    results = "loss", "gW", "gb", "p", "delta"
+    results = "loss", "gW", "gb", "p", "delta", "y_pred"
 
 
 class SoftmaxRegressionErrors(SoftmaxRegression):
@@ -179,9 +191,7 @@ class SoftmaxRegressionErrors(SoftmaxRegression):
             )
         z = x @ W + b
         with np.errstate(all="ignore"):
-            lost = np.isnan(z.sum(axis=1)) | (z.max(axis=1) == np.inf)
-            wrong = np.where(lost, 0, z.argmax(axis=1)) != y
-            value = np.count_nonzero(wrong) / np.float64(len(y))
+            value = np.count_nonzero(predictions(z) != y) / np.float64(len(y))
         output_storage[0][0] = np.asarray(value)
 
     def connection_pattern(self, node):

@@ -111,7 +111,11 @@ class FuseLoss(FuseSoftmax):
         by_row = "delta" in uses.values() or users(fgraph, p) != [weighted]
         op = softmax_regression_rows if by_row else softmax_regression_loss
         results = op.named(pixels_of(x), W, b, y)
-        pairs = [(p, results["p"])] if by_row else []
+        predicted = [
+            user for user in users(fgraph, p) if made_by(user, Argmax, axis=(1,))
+        ]
+        pairs = [(user, results["y_pred"]) for user in predicted]
+        pairs += [(p, results["p"])] if by_row else []
         weight = weight_of_mean(value, y)
         for user, name in uses.items():
             result = results[name]
