@@ -13,11 +13,17 @@ import reference
 from pytensor import grad
 from pytensor.compile.mode import Mode
 from pytensor.link.basic import PerformLinker
+from scipy.special import softmax
 
 import logistic_sgd
 from utils.backends import c_compiler, compilation_mode
 from utils.backends.fusion import softmax_regression_errors, softmax_regression_loss
-from utils.backends.fusion.op import SoftmaxRegressionErrors, SoftmaxRegressionLoss
+from utils.backends.fusion.op import (
+    SoftmaxRegressionErrors,
+    SoftmaxRegressionLoss,
+    SoftmaxRegressionRows,
+    softmax_regression_rows,
+)
 
 TOLERANCES = {"float32": 1e-5, "float64": 1e-12}
 N, N_IN, N_OUT = 61, 7, 5
@@ -42,9 +48,10 @@ def variables(dtype, label_dtype="int32"):
 
 @cache
 def operations(linker, dtype):
-    """A function of x, W, b, y that gives loss, gW, gb and errors."""
+    """A function of x, W, b, y: loss, gW, gb, errors; the first three by rows, rows."""
     inputs = variables(dtype)
     outputs = [*softmax_regression_loss(*inputs), softmax_regression_errors(*inputs)]
+    outputs += softmax_regression_rows(*inputs)
     return pytensor.function(inputs, outputs, mode=mode_of(linker))
 
 
@@ -58,7 +65,7 @@ def problem(n, n_in, n_out, dtype="float64", seed=0):
 
 
 def expected(x, W, b, y):
-    """The results of `operations`, by NumPy and SciPy in float64."""
+    """The first results of `operations`, by NumPy and SciPy in float64."""
     x, W, b = (np.asarray(v, "float64") for v in (x, W, b))
     return *reference.cost_and_gradients(W, b, x, y), reference.error(W, b, x, y)
 
@@ -73,11 +80,19 @@ def assert_close(found, truth, dtype):
 
 
 def assert_right(linker, dtype, values, truth=None):
-    *found, errors = operations(linker, dtype)(*values)
+    *found, errors, loss, gW, gb, p, delta, y_pred = operations(linker, dtype)(*values)
     *truth, mistakes = expected(*values) if truth is None else truth
-    for output, value in zip(found, truth, strict=True):
+    for output, again, value in zip(found, (loss, gW, gb), truth, strict=True):
         assert_close(output, value, dtype)
+        assert output.tobytes() == again.tobytes()
     assert_close(errors, mistakes, "float64")
+
+    x, W, b, y = (np.asarray(v, "float64") for v in values)
+    true_p = softmax(x @ W + b, axis=1)
+    assert_close(p, true_p, dtype)
+    hot = np.arange(len(b)) == (y % len(b))[:, None]
+    assert_close(delta, (true_p - hot) / len(y), dtype)
+    np.testing.assert_array_equal(y_pred, p.argmax(axis=1))
 
 
 class PythonLinker(PerformLinker):
@@ -91,6 +106,7 @@ class PythonLinker(PerformLinker):
 FUSED = Mode(PythonLinker(), "fast_run").excluding("c_blas", "local_careduce_fusion")
 PLAIN = FUSED.excluding("fusion")
 LOSS, ERRORS = [SoftmaxRegressionLoss], [SoftmaxRegressionErrors]
+ROWS = [SoftmaxRegressionRows]  # the loss, with what else needs its rows
 
 
 class Model:
@@ -175,15 +191,20 @@ def assert_graph(m, outputs, expected):
     assert fused_operations(compiled(m.inputs, outputs, FUSED)) == expected
 
 
-def assert_fused(m, outputs, expected=None, **keywords):
-    """These operations replace parts of the graph (default: any); results remain."""
+def both(m, outputs, expected=None, **keywords):
+    """Pairs of results, of the graph with these operations and of PyTensor's own."""
     fused, plain = (
         compiled(m.inputs, outputs, mode, **keywords) for mode in (FUSED, PLAIN)
     )
     assert fused_operations(plain) == []
     if expected is not None:
         assert fused_operations(fused) == expected
-    for found, truth in zip(fused(*m.values), plain(*m.values), strict=True):
+    return zip(fused(*m.values), plain(*m.values), strict=True)
+
+
+def assert_fused(m, outputs, expected=None, **keywords):
+    """These operations replace parts of the graph (default: any); results remain."""
+    for found, truth in both(m, outputs, expected, **keywords):
         if truth.dtype.name in TOLERANCES:
             assert_close(found, truth, truth.dtype.name)
         else:
@@ -212,6 +233,7 @@ def assert_special_values_pass_through(mode, dtype):
     p = softmax_of(x, W, b)
     for outputs, op in (
         ([m.loss(p), *grad(m.loss(p), [W, b])], LOSS),
+        ([*grad(-2 * m.loss(p), [x, W, b]), p, pt.argmax(p, axis=1)], ROWS),
         ([errors_of(p, m.y)], ERRORS),
     ):
         fused, plain = (
@@ -224,7 +246,24 @@ def assert_special_values_pass_through(mode, dtype):
                 found, truth = fused(*values, y), plain(*values, y)
             for a, b_ in zip(found, truth, strict=True):
                 np.testing.assert_array_equal(np.isnan(a), np.isnan(b_), name)
-                assert_close(a, b_, b_.dtype.name)
+                if b_.dtype == dtype:
+                    assert_close(a, b_, dtype)
+                else:
+                    np.testing.assert_array_equal(a, b_, name)
+
+
+def assert_derivative(gradient, cost, values, i):
+    """`gradient` of `cost` by values[i] is that of finite differences, in a direction.
+
+    `cost` is a function of NumPy arrays.
+    """
+    direction = np.random.default_rng(i).normal(size=values[i].shape)
+    above, below = (
+        cost(*values[:i], values[i] + shift * direction, *values[i + 1 :])
+        for shift in (1e-5, -1e-5)
+    )
+    slope = (gradient * direction).sum()
+    np.testing.assert_allclose(slope, (above - below) / 2e-5, rtol=1e-6, atol=1e-8)
 
 
 def assert_sgd_is_fused(mode):

@@ -90,6 +90,7 @@ def test_shapes_that_do_not_fit_raise(linker, dtype):
         (x, W[1:], b, y),
         (x, W, b[1:], y),
         (x, W, b[:1], y),
+        (x, W[:, :0], b[:0], y),
     ):
         message = "not fit|labels for|out of bounds"
         with pytest.raises((IndexError, ValueError), match=message):
@@ -99,8 +100,9 @@ def test_shapes_that_do_not_fit_raise(linker, dtype):
 @each_code
 def test_empty_minibatch(linker, dtype):
     x, W, b, y = problem(0, 7, 3, dtype)
-    loss, gW, gb, errors = operations(linker, dtype)(x, W, b, y)
+    loss, gW, gb, errors, *_, p, delta, y_pred = operations(linker, dtype)(x, W, b, y)
     assert np.isnan(loss) and np.isnan(errors)
+    assert p.shape == delta.shape == (0, 3) and y_pred.shape == (0,)
     np.testing.assert_array_equal(gW, np.zeros((7, 3), dtype))
     np.testing.assert_array_equal(gb, np.zeros(3, dtype))
 
@@ -108,7 +110,7 @@ def test_empty_minibatch(linker, dtype):
 @each_code
 def test_a_single_class_costs_nothing(linker, dtype):
     outputs = operations(linker, dtype)(*problem(61, 7, 1, dtype))
-    for output in outputs:
+    for output in outputs[:4]:
         np.testing.assert_allclose(output, 0, atol=TOLERANCES[dtype])
 
 
@@ -128,10 +130,12 @@ def test_each_probability_is_right_in_itself(linker, dtype):
     lowest, rtol = {"float32": (-120, 2e-6), "float64": (-800, 1e-13)}[dtype]
     b = np.linspace(lowest, 0, 401).astype(dtype)
     x, W = np.ones((1, 1), dtype), np.zeros((1, 401), dtype)
-    *_, gb, _ = operations(linker, dtype)(x, W, b, np.array([400], "int32"))
+    outputs = operations(linker, dtype)(x, W, b, np.array([400], "int32"))
+    gb, p = outputs[2], outputs[7][0]
     truth = softmax(b.astype("float64"))
     tiny = np.finfo(dtype).tiny  # what is smaller may be zero
     np.testing.assert_allclose(gb[:-1], truth[:-1], rtol=rtol, atol=tiny)
+    np.testing.assert_allclose(p, truth, rtol=rtol, atol=tiny)
 
 
 @each_code
@@ -140,8 +144,10 @@ def test_ties_go_to_the_first_class_as_in_numpy(linker, dtype):
     x = rng.integers(0, 2, (300, 2)).astype(dtype)
     W = np.array([[0, 2, 2, 1], [1, 1, 0, 2]], dtype)
     y = rng.integers(0, 4, 300).astype("int32")
-    *_, errors = operations(linker, dtype)(x, W, np.zeros(4, dtype), y)
-    assert errors == np.mean(np.argmax(x @ W, axis=1) != y)
+    outputs = operations(linker, dtype)(x, W, np.zeros(4, dtype), y)
+    truth = np.argmax(x @ W, axis=1)
+    assert outputs[3] == np.mean(truth != y)
+    np.testing.assert_array_equal(outputs[-1], truth)
 
 
 LAYOUTS = {

@@ -14,13 +14,16 @@ from fused import (
     LOSS,
     N_IN,
     N_OUT,
+    ROWS,
     TOLERANCES,
     Model,
     N,
+    assert_derivative,
     assert_fused,
     assert_graph,
     assert_sgd_is_fused,
     assert_special_values_pass_through,
+    both,
     compiled,
     errors_of,
     fused_operations,
@@ -118,7 +121,6 @@ def in_another_order(m):
 
 
 FUSED_LOSSES = {
-    "with weight decay": lambda m: m.with_gradients(m.cost + 0.1 * (m.W**2).sum()),
     "not negated": lambda m: [-m.cost, *grad(m.cost, m.params)],
     "gradient by W alone": lambda m: [m.cost, grad(m.cost, m.W)],
     "tied weights": tied_weights,
@@ -132,16 +134,115 @@ def test_loss_is_fused(case):
     assert_fused(m, FUSED_LOSSES[case](m), LOSS)
 
 
+# Costs in other forms, and their values for the mean loss of N examples and for W.
+FORMS = {
+    "mean of negatives": (lambda m: (-m.picked).mean(), lambda loss, W: loss),
+    "sum over length": (lambda m: -m.picked.sum() / m.y.shape[0], lambda loss, W: loss),
+    "sum": (lambda m: -m.picked.sum(), lambda loss, W: N * loss),
+    "over a number": (lambda m: -m.picked.sum() / 20, lambda loss, W: N / 20 * loss),
+    "over a number of inputs": (
+        lambda m: -m.picked.sum() / m.other.shape[0],
+        lambda loss, W: loss,
+    ),
+    "three times": (lambda m: 3 * m.cost, lambda loss, W: 3 * loss),
+    "a third": (lambda m: m.cost / 3, lambda loss, W: loss / 3),
+    "maximised": (lambda m: -m.cost, lambda loss, W: -loss),
+    "scaled before the mean": (
+        lambda m: (m.picked / -m.other.shape[0].astype(m.x.dtype)).mean(),
+        lambda loss, W: loss / N,
+    ),
+    "log of picked": (
+        lambda m: -pt.log(m.p[m.rows, m.y]).mean(),
+        lambda loss, W: loss,
+    ),
+    "sum of log of picked": (
+        lambda m: -pt.log(m.p[m.rows, m.y]).sum(),
+        lambda loss, W: N * loss,
+    ),
+    "squared": (lambda m: m.cost**2, lambda loss, W: loss**2),
+    "with L1 and L2": (
+        lambda m: 2 * m.cost + 0.3 * abs(m.W).sum() + 0.1 * (m.W**2).sum(),
+        lambda loss, W: 2 * loss + 0.3 * np.abs(W).sum() + 0.1 * (W**2).sum(),
+    ),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_loss_in_another_form_is_fused(form):
+    m, (write, truth) = Model(), FORMS[form]
+    fused = compiled(m.inputs, m.with_gradients(write(m)), FUSED)
+    assert fused_operations(fused) == LOSS
+
+    def cost(W, b):
+        return truth(reference.cost_and_gradients(W, b, *m.values[:2])[0], W)
+
+    values = m.W_value, m.b_value
+    found, *gradients = fused(*m.values)
+    np.testing.assert_allclose(found, cost(*values), rtol=1e-12)
+    for i, gradient in enumerate(gradients):
+        assert_derivative(gradient, cost, values, i)
+
+
+def logits_differentiated(m):
+    cost = m.loss(pt.special.softmax(m.z, axis=1))
+    return [cost, *grad(cost, [m.W, m.b, m.z])]
+
+
+# What else a function gives that trains.
+BESIDE = {
+    "errors": lambda m: [*m.with_gradients(m.cost), m.errors],
+    "predictions": lambda m: [*m.with_gradients(2 * m.cost), m.classifier.y_pred],
+    "probabilities": lambda m: [*m.with_gradients(m.cost), m.p],
+    "certainty": lambda m: [*m.with_gradients(m.cost), m.p.max(axis=1).mean()],
+    "gradient by x": lambda m: grad(-m.picked.sum(), [m.x, *m.params]),
+    "gradient by the logits": logits_differentiated,
+}
+
+
+@pytest.mark.parametrize("case", BESIDE)
+def test_loss_beside_another_use_of_its_rows_is_fused(case):
+    m = Model()
+    assert_fused(m, BESIDE[case](m), ROWS)
+
+
+@pytest.mark.parametrize("n_labels", [40, 0])
+def test_fewer_labels_than_examples_as_in_the_plain_graph(n_labels):
+    m = Model()
+    m.values[1] = m.values[1][:n_labels]
+    outputs = [*grad(-2 * m.cost, [m.x, *m.params]), m.p, m.classifier.y_pred]
+    for i, pair in enumerate(both(m, [m.cost, m.picked.sum(), *outputs], ROWS)):
+        np.testing.assert_allclose(*pair, rtol=1e-12, err_msg=i)
+
+
+def test_layer_below_is_trained_by_the_residual():
+    """As the tutorials write it: W and b without static shape, L2, errors beside."""
+    m = Model()
+    U = np.random.default_rng(1).normal(size=(N_IN, N_IN))
+    values = [U, np.zeros(N_IN), m.W_value, m.b_value]
+    m.params = [pytensor.shared(value, borrow=True) for value in values]
+    U, a, W, b = m.params
+    p = softmax_of(pt.tanh(pt.dot(m.x, U) + a), W, b)
+    outputs = m.with_gradients(m.loss(p) + 0.01 * (U**2).sum() + 0.02 * abs(W).sum())
+    fused = compiled(m.inputs, [*outputs, errors_of(p, m.y)], FUSED)
+    assert fused_operations(fused) == ROWS
+
+    def cost(U, a, W, b):
+        hidden = np.tanh(m.values[0] @ U + a)
+        loss, *_ = reference.cost_and_gradients(W, b, hidden, m.values[1])
+        return loss + 0.01 * (U**2).sum() + 0.02 * np.abs(W).sum()
+
+    found, *gradients, errors = fused(*m.values)
+    np.testing.assert_allclose(found, cost(*values), rtol=1e-12)
+    for i, gradient in enumerate(gradients):
+        assert_derivative(gradient, cost, values, i)
+    hidden = np.tanh(m.values[0] @ values[0])
+    assert errors == reference.error(*values[2:], hidden, m.values[1])
+
+
 def test_labels_of_another_integer_type_are_fused():
     m = Model(label_dtype="uint8")
     assert_fused(m, m.with_gradients(m.cost), LOSS)
     assert_fused(m, [m.errors], ERRORS)
-
-
-def test_fewer_labels_than_examples_as_in_the_plain_graph():
-    m = Model()
-    m.values[1] = m.values[1][:40]
-    assert_fused(m, m.with_gradients(m.cost), LOSS)
 
 
 def no_bias(m):
@@ -161,15 +262,16 @@ def lower_precision(m):
     return m.with_gradients(m.loss(softmax_of(m.x, W, m.b)))
 
 
-def unknown_n_in(m):
-    W = pt.tensor(dtype="float64", shape=(None, N_OUT))
-    m.inputs[2], m.values[2], m.params = W, m.W_value, [W, m.b]
-    return m.with_gradients(m.loss(softmax_of(m.x, W, m.b)))
+def labels_that_are_predictions(m):
+    return m.with_gradients(m.loss(m.p, pt.argmax(m.p, axis=1)))
 
 
-def gradient_by_logits(m):
-    cost = m.loss(pt.special.softmax(m.z, axis=1))
-    return [cost, *grad(cost, [m.W, m.b, m.z])]
+def broadcast_bias(m):
+    W = pt.tensor("W", dtype="float64", shape=(None, None))
+    b = pt.tensor("b", dtype="float64", shape=(1,))
+    m.inputs[2:], m.params = [W, b], [W, b]
+    m.values[2:] = [m.W_value, m.b_value[:1]]
+    return m.with_gradients(m.loss(softmax_of(m.x, W, b)))
 
 
 # Costs, compiled with their gradients.
@@ -179,12 +281,10 @@ PLAIN_COSTS = {
     "rows from the second": lambda m: (
         -pt.log(m.p)[pt.arange(1, m.y.shape[0]), m.y[1:]].mean()
     ),
-    "over the length of another vector": lambda m: -m.picked.sum() / m.other.shape[0],
-    "over a length cast to int8": lambda m: (
-        -m.picked.sum() / m.y.shape[0].astype("int8")
-    ),
-    "sum": lambda m: -m.picked.sum(),
     "weighted examples": lambda m: -(m.weights * m.picked).mean(),
+    "squared losses": lambda m: (m.picked**2).mean(),
+    "largest loss": lambda m: -m.picked.min(),
+    "two label vectors": lambda m: m.cost + m.loss(m.p, m.other, m.rows),
     "smoothed labels": lambda m: m.cost - 0.1 * pt.log(m.p).mean(),
     "softmax over the examples": lambda m: m.loss(softmax_of(m.x, m.W, m.b, axis=0)),
     "softmax of halved logits": lambda m: m.loss(pt.special.softmax(m.z / 2, axis=1)),
@@ -194,18 +294,18 @@ PLAIN_COSTS = {
 PLAIN_LOSSES = {
     "loss alone": lambda m: [m.cost],
     "logits given out": lambda m: [*m.with_gradients(m.cost), m.z],
-    "probabilities given out": lambda m: [*m.with_gradients(m.cost), m.p],
+    "logarithms given out": lambda m: [*m.with_gradients(m.cost), pt.log(m.p)],
     "products used": lambda m: [*m.with_gradients(m.cost), pt.dot(m.x, m.W).max()],
     "losses of examples given out": lambda m: [*m.with_gradients(m.cost), m.picked],
-    "gradient by x": lambda m: [m.cost, *grad(m.cost, [m.x, *m.params])],
-    "gradient by the logits": gradient_by_logits,
+    "gradient by x alone": lambda m: [m.cost, grad(m.cost, m.x)],
     "gradients of another loss": lambda m: [
         m.cost,
         *grad(m.loss(m.p, m.other, m.rows), m.params),
     ],
     "no bias": no_bias,
     "bias of each example": bias_of_each_example,
-    "unknown n_in": unknown_n_in,
+    "labels that are predictions": labels_that_are_predictions,
+    "broadcast bias": broadcast_bias,
     "W of lower precision": lower_precision,
 } | gradients_of(PLAIN_COSTS)
 
@@ -214,6 +314,11 @@ PLAIN_LOSSES = {
 def test_near_miss_of_the_loss_stays_plain(case):
     m = Model()
     assert_graph(m, PLAIN_LOSSES[case](m), [])
+
+
+def test_mean_in_higher_precision_than_the_parameters_stays_plain():
+    m = Model("float32")
+    assert_graph(m, m.with_gradients(-m.picked.mean(dtype="float64")), [])
 
 
 @pytest.mark.parametrize("start, step", [(1, 1), (-1, 1), (0, 2), (0, -1)])
@@ -233,12 +338,6 @@ def test_length_cast_to_a_narrow_type_is_that_number():
     truth = reference.cost_and_gradients(m.W_value, m.b_value, x, y)
     for value, mean in zip(found, truth, strict=True):
         np.testing.assert_allclose(value, mean * (200 / -56), 1e-9)
-
-
-def test_loss_and_errors_in_one_function_stay_plain():
-    """They share the softmax, which is then computed once for both."""
-    m = Model()
-    assert_fused(m, [*m.with_gradients(m.cost), m.errors], [])
 
 
 def one_static_row(m):
@@ -282,14 +381,23 @@ def test_errors_beside_predictions_stay_plain(beside):
     assert_graph(m, [m.errors, getattr(m.classifier, beside)], [])
 
 
+@pytest.mark.parametrize("static", [True, False])
 @pytest.mark.parametrize(
     "n_in, n_out, fused", [(4096, 16, True), (4097, 16, False), (2, 2**15 + 1, False)]
 )
-def test_size_decides(n_in, n_out, fused):
+def test_size_decides(static, n_in, n_out, fused):
+    """That of the type, or of a shared variable's value."""
     m = Model()
-    W = pt.tensor("W", dtype="float64", shape=(n_in, n_out))
-    b = pt.tensor("b", dtype="float64", shape=(n_out,))
-    m.inputs, m.params, p = [m.x, m.y, W, b], [W, b], softmax_of(m.x, W, b)
+    if static:
+        W = pt.tensor("W", dtype="float64", shape=(n_in, n_out))
+        b = pt.tensor("b", dtype="float64", shape=(n_out,))
+        m.inputs += [W, b]
+    else:
+        W, b = (
+            pytensor.shared(np.zeros((n_in, n_out))),
+            pytensor.shared(np.zeros(n_out)),
+        )
+    m.params, p = [W, b], softmax_of(m.x, W, b)
     assert_graph(m, m.with_gradients(m.loss(p)), LOSS if fused else [])
     assert_graph(m, [errors_of(p, m.y)], ERRORS if fused else [])
 

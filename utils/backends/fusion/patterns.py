@@ -100,35 +100,33 @@ def log_likelihoods(fgraph, log_p, y):
     return None
 
 
-def sums_of(fgraph, values, factor=None):
-    """Return pairs (variable, its factor) for all sums of `values`, or None.
+def sums_of(fgraph, values, total):
+    """Return pairs (variable, its value) for the sums of `values`, or None.
 
-    The factor is None for a sum of the values themselves, otherwise single numbers that
-    they are multiplied by before. None is returned where there is any other use.
+    Where `total` is the sum, the values may also be multiplied by single numbers before
+    they are summed. None is returned where there is any other use of them.
     """
     pairs = []
     for user in users(fgraph, values):
         if made_by(user, Sum) == (values,) and user.ndim == 0:
-            pairs.append((user, factor))
+            pairs.append((user, total))
             continue
-        further = factor_of(user, values)
-        if further is None:
-            return None
-        found = sums_of(fgraph, user, further if factor is None else factor * further)
+        scaled = scaled_alike(user, values, total)
+        found = sums_of(fgraph, user, scaled) if scaled is not None else None
         if found is None:
             return None
         pairs += found
     return pairs
 
 
-def factor_of(product, values):
-    """Return the number that `values` is multiplied by in `product`, or None."""
+def scaled_alike(product, values, total):
+    """Return `total` times the numbers that `values` is multiplied by in `product`."""
     match made_by(product, scalars.true_div):
         case numerator, divisor if numerator is values and is_single(divisor):
-            return 1 / pt.squeeze(divisor)
+            return total / pt.squeeze(divisor)
     factors = [v for v in made_by(product, scalars.mul) if v is not values]
     if factors and all(map(is_single, factors)):
-        return pt.mul(*map(pt.squeeze, factors))
+        return pt.mul(total, *map(pt.squeeze, factors))
     return None
 
 
@@ -185,5 +183,7 @@ def weight_of_mean(value, y):
     value, *_ = made_by(value, Assert) or (value,)
     match made_by(value, scalars.true_div):
         case numerator, count if counted_labels(count) is y:
-            return None if is_number(numerator, -1) else -pt.squeeze(numerator)
+            if is_number(numerator, -1):
+                return None
+            return -pt.squeeze(numerator).astype(value.dtype)
     return -times_count(pt.squeeze(value), y)

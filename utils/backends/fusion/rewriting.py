@@ -10,7 +10,7 @@ from pytensor.compile.mode import optdb
 from pytensor.graph.rewriting.basic import GraphRewriter
 from pytensor.graph.traversal import ancestors
 from pytensor.scalar import basic as scalars
-from pytensor.tensor.math import Argmax
+from pytensor.tensor.math import Argmax, Sum
 from pytensor.tensor.special import Softmax
 from pytensor.tensor.subtensor import AdvancedIncSubtensor, AdvancedSubtensor
 
@@ -95,7 +95,7 @@ class FuseLoss(FuseSoftmax):
     results of ``SoftmaxRegressionRows(x, W, b, y)``.
 
     Nothing is replaced where another part of the graph needs another result in between,
-    or where the loss is computed without its gradient by W.
+    or where the loss is computed without its gradients by W and b.
     """
 
     def replacements(self, fgraph, z, p):
@@ -106,7 +106,7 @@ class FuseLoss(FuseSoftmax):
         delta, weighted, value, y = found
         x, W, b = inputs
         uses = {user: result_for(user, x, delta) for user in users(fgraph, delta)}
-        if "gW" not in uses.values() or z in ancestors([y]):
+        if not {"gW", "gb"} & {*uses.values()} or z in ancestors([y]):
             return []
         by_row = "delta" in uses.values() or users(fgraph, p) != [weighted]
         op = softmax_regression_rows if by_row else softmax_regression_loss
@@ -133,17 +133,17 @@ class FuseLoss(FuseSoftmax):
     def losses(self, fgraph, log_p, y, loss):
         """Return the pairs that replace the sums of `log_p` at the labels, or None."""
         picked = log_likelihoods(fgraph, log_p, y)
-        sums = sums_of(fgraph, picked) if picked is not None else None
+        whole = -times_count(loss, y)
+        sums = sums_of(fgraph, picked, whole) if picked is not None else None
         pairs = []
-        for total, factor in sums or []:
+        for total, value in sums or []:
+            mean = mean_over_labels(fgraph, total, y) if value is whole else None
             if total.dtype != loss.dtype:
                 return None
-            mean = mean_over_labels(fgraph, total, y)
-            if mean is not None and mean.dtype == loss.dtype and factor is None:
+            if mean is not None and mean.dtype == loss.dtype:
                 pairs.append(self.negated(fgraph, mean, loss))
             else:
-                value = -times_count(loss, y)
-                pairs.append((total, value if factor is None else factor * value))
+                pairs.append((total, value.astype(total.dtype)))
         return pairs
 
     def negated(self, fgraph, mean, loss):
@@ -178,9 +178,10 @@ class FuseErrors(FuseSoftmax):
             return []
         for left, y in either_order(made_by(wrong, scalars.neq)):
             if left is predicted and y.ndim == 1 and y.dtype in LABELS:
-                for total, factor in sums_of(fgraph, wrong) or []:
+                total = sole_user(fgraph, wrong)
+                if made_by(total, Sum) == (wrong,) and total.ndim == 0:
                     mean = mean_over_labels(fgraph, total, y)
-                    if mean is not None and mean.dtype == "float64" and factor is None:
+                    if mean is not None and mean.dtype == "float64":
                         x, W, b = inputs
                         errors = softmax_regression_errors(pixels_of(x), W, b, y)
                         return [(mean, errors)]
