@@ -7,11 +7,13 @@ import pytensor.tensor as pt
 import pytest
 import reference
 from fused import mode_of
+from scipy.special import softmax
 
 import logistic_sgd
 from utils import datasets
 from utils.backends.fusion import softmax_regression_errors, softmax_regression_loss
 from utils.backends.fusion.c_op import SoftmaxRegression
+from utils.backends.fusion.op import softmax_regression_rows
 
 
 def problem(n, n_in, n_out, dtype):
@@ -100,9 +102,11 @@ def test_the_operations_on_bytes_are_those_of_the_formula(backend, dtype):
     outputs = [
         *softmax_regression_loss(*variables),
         softmax_regression_errors(*variables),
+        softmax_regression_rows(*variables)[3],
     ]
     function = pytensor.function(variables, outputs, mode=mode_of(backend))
-    expected = fused.expected(x.astype("float64") / 256, W, b, y)
+    x_real = x.astype("float64") / 256
+    expected = [*fused.expected(x_real, W, b, y), softmax(x_real @ W + b, axis=1)]
     tolerance = 1e-4 if dtype == "float32" else 1e-11
     for found, truth in zip(function(x, W, b, y), expected, strict=True):
         np.testing.assert_allclose(found, truth, rtol=tolerance, atol=tolerance / 10)

@@ -9,6 +9,7 @@ import pytensor.tensor as T
 import pytest
 from changed import changed_text
 from cut_off import MIDDLE, cut_off
+from fused import LOSS, ROWS, fused_operations
 from processes import REPOSITORY, SGD, TINY
 from pytensor.compile.mode import Mode
 from pytensor.graph.basic import Constant
@@ -78,6 +79,20 @@ def test_gradient_is_that_of_finite_differences(script, tiny_npz, monkeypatch):
             param.set_value(value)
             expected = (costs[0] - costs[1]) / 2e-5
             np.testing.assert_allclose(gradient[tuple(index)], expected, 1e-6, 1e-9)
+
+
+def test_training_is_one_fused_operation(script, tiny_npz, monkeypatch):
+    compiled, function = [], pytensor.function
+
+    def spy(*arguments, **keywords):
+        compiled.append(function(*arguments, **keywords))
+        return compiled[-1]
+
+    monkeypatch.setattr(pytensor, "function", spy)
+    script.sgd_optimization_mnist(0.1, 1, tiny_npz, 10, backend="c")
+    found = [op for f in compiled for op in fused_operations(f)]
+    assert len(found) == len(compiled) == 3
+    assert {ROWS[0], LOSS[0]} & {*found}
 
 
 @pytest.fixture
