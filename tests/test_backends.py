@@ -95,3 +95,10 @@ def test_warm_up_puts_back_parameters_and_a_momentum(mode):
     assert train(0) == 3
     np.testing.assert_allclose(momentum.get_value(), [1.45, 1.225])
     np.testing.assert_allclose(w.get_value(), [-0.45, 0.775])
+
+
+@needs_compiler
+def test_c_takes_one_variable_twice_in_one_operation():
+    x = T.dvector()
+    power = pytensor.function([x], T.pow(x, x), mode=compilation_mode("c"))
+    np.testing.assert_array_equal(power([2.0, 3.0]), [4, 27])

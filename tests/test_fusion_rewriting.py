@@ -282,6 +282,8 @@ PLAIN_COSTS = {
         -pt.log(m.p)[pt.arange(1, m.y.shape[0]), m.y[1:]].mean()
     ),
     "weighted examples": lambda m: -(m.weights * m.picked).mean(),
+    "weighted log of picked": lambda m: -(m.weights * pt.log(m.p[m.rows, m.y])).mean(),
+    "picked without a logarithm": lambda m: -m.p[m.rows, m.y].mean(),
     "squared losses": lambda m: (m.picked**2).mean(),
     "largest loss": lambda m: -m.picked.min(),
     "two label vectors": lambda m: m.cost + m.loss(m.p, m.other, m.rows),
