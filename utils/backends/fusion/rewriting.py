@@ -70,9 +70,8 @@ class CancelProbabilities(GraphRewriter):
             for hot, p in either_order(made_by(node.outputs[0], scalars.mul)):
                 match made_by(hot, AdvancedIncSubtensor, set_instead_of_inc=False):
                     case zeros, quotient, *places if made_by(p, Softmax):
-                        value, *divisor = made_by(quotient, scalars.true_div) or (None,)
-                        picked = made_by(*divisor, AdvancedSubtensor) if divisor else ()
-                        if picked == (p, *places):
+                        value, picked = made_by(quotient, scalars.true_div) or (p, None)
+                        if made_by(picked, AdvancedSubtensor) == (p, *places):
                             new = hot.owner.op(zeros * p, value, *places)
                             replace(fgraph, node.outputs[0], new)
 
