@@ -11,6 +11,7 @@ import os
 import platform
 import sysconfig
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -21,15 +22,18 @@ from pytensor.link.c.op import OpenMPOp
 
 from utils.files import write_atomic
 
+# Python's header is included only where it is missing: to read it takes longest.
 _PROGRAM = """
+#if !__has_include(<Python.h>)
 #include <Python.h>
+#endif
 #ifdef _OPENMP
 #include <omp.h>
 #endif
 int main() {
     int sum = 0;
     #pragma omp parallel for reduction(+ : sum)
-    for (int i = 0; i < PY_MAJOR_VERSION; i++) sum += i;
+    for (int i = 0; i < 3; i++) sum += i;
     return sum;
 }
 """
@@ -59,6 +63,17 @@ def find():
             write_atomic(path, json.dumps({"key": key} | asdict(found)).encode())
     _tell_pytensor(found)
     return found
+
+
+def in_background(function, *arguments):
+    """Call a function in a thread of its own, as a compiler's run; returns a Future.
+
+    The end of the program waits for it. No thread is kept: a forked child has none.
+    """
+    executor = ThreadPoolExecutor(1)
+    future = executor.submit(function, *arguments)
+    executor.shutdown(wait=False)
+    return future
 
 
 def _key():
