@@ -4,7 +4,7 @@ from pytensor import config
 from pytensor.compile.mode import Mode, get_mode
 
 import utils.backends.fusion  # noqa: F401  registers its rewrites
-from utils.backends import c_compiler, compile_cache, linker
+from utils.backends import c_compiler, compile_cache, joined_slices, linker
 from utils.errors import BackendError
 
 BACKENDS = ("auto", "c", "numba", "jax")
@@ -70,7 +70,7 @@ def compilation_mode(backend="auto"):
         # Asked for a BLAS, PyTensor searches the disk for seconds, and warns if it was
         # installed by pip and finds none.
         config.blas__ldflags = ""
-    mode = Mode(linker.OneModuleLinker(), "fast_run")
+    mode = Mode(linker.OneModuleLinker(), "fast_run").including(joined_slices.TAG)
     # With none linked, NumPy's BLAS is far ahead of PyTensor's own loops in C.
     return mode if config.blas__ldflags else mode.excluding("BlasOpt", "c_blas")
 
