@@ -6,6 +6,7 @@ and hold for one compiler, one Python and one processor.
 """
 
 import contextlib
+import functools
 import json
 import os
 import platform
@@ -13,10 +14,10 @@ import sysconfig
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 
 from pytensor import config
+from pytensor.link.c import cmodule
 from pytensor.link.c.cmodule import GCC_compiler
 from pytensor.link.c.op import OpenMPOp
 
@@ -48,7 +49,7 @@ class Compiler:
     march_flags: tuple = ()  # those for this processor, as PyTensor finds them
 
 
-@cache
+@functools.cache
 def find():
     """Find out what PyTensor's C++ compiler can do, and tell PyTensor: a `Compiler`."""
     if not config.cxx:
@@ -133,7 +134,11 @@ def _complaint(*flags):
 
 
 def _tell_pytensor(found):
-    """Set the two answers where PyTensor itself keeps them for a process."""
+    """Set the two answers where PyTensor itself keeps them for a process, and a third.
+
+    For the ending of a module's name it would import setuptools, longer than NumPy.
+    """
+    cmodule._get_ext_suffix = functools.partial(sysconfig.get_config_var, "EXT_SUFFIX")
     if GCC_compiler.march_flags is None:
         GCC_compiler.march_flags = list(found.march_flags)
     if OpenMPOp.gxx_support_openmp is None:
