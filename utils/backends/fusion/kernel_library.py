@@ -4,6 +4,7 @@ It is compiled once, and kept beside PyTensor's modules. They hold only the way 
 NumPy arrays to its functions, so that a compiler is soon done with them.
 """
 
+import contextlib
 import ctypes
 import os
 import subprocess
@@ -69,22 +70,24 @@ def _started(path, text, command):
 
 
 def _load(path, text, command):
-    if not (path.exists() and is_whole(path)):
-        with tempfile.TemporaryDirectory() as folder:
-            library = Path(folder, path.name)
-            # In a session of its own: Ctrl-C is the run's business, not the compiler's.
-            done = subprocess.run(
-                [*command, "-o", library],
-                input=text,
-                capture_output=True,
-                text=True,
-                start_new_session=True,
-            )
-            if done.returncode:
-                from pytensor.link.c.exceptions import CompileError  # takes long
+    with contextlib.suppress(OSError):  # missing or damaged: compiled below
+        if is_whole(path):
+            return ctypes.CDLL(str(path))
+    with tempfile.TemporaryDirectory() as folder:
+        library = Path(folder, path.name)
+        # In a session of its own: Ctrl-C is the run's business, not the compiler's.
+        done = subprocess.run(
+            [*command, "-o", library],
+            input=text,
+            capture_output=True,
+            text=True,
+            start_new_session=True,
+        )
+        if done.returncode:
+            from pytensor.link.c.exceptions import CompileError  # takes long
 
-                raise CompileError(done.stderr)
-            write_atomic(path, library.read_bytes())
+            raise CompileError(done.stderr)
+        write_atomic(path, library.read_bytes())
     return ctypes.CDLL(str(path))
 
 
