@@ -44,7 +44,7 @@ def test_damaged_c_modules_are_deleted(tmp_path, monkeypatch):
     compile_cache.mend_c.__wrapped__()
     assert [path.name for path in tmp_path.iterdir()] == ["tmp0"]
     # Another process may have deleted it meanwhile.
-    assert compile_cache._is_whole(tmp_path / "missing.so")
+    assert compile_cache.is_whole(tmp_path / "missing.so")
 
 
 @needs_compiler

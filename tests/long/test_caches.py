@@ -2,7 +2,7 @@
 
 import pytest
 from conftest import needs_compiler
-from processes import SGD, TINY, lines
+from processes import SGD, TINY, fake_compiler, lines
 from test_caches import DAMAGES, damage
 from test_decoded_cache import make_splits, write
 
@@ -40,7 +40,8 @@ def test_damaged_c_modules_are_compiled_again(train, tmp_path, tiny_npz):
     assert len(modules) >= 2
     for path, how in zip(modules, DAMAGES, strict=False):
         damage(path, how)
-    for path in folder.glob("*_ext/*.so"):
+    [kernel] = folder.glob("*.so")
+    for path in [kernel, *folder.glob("*_ext/*.so")]:
         damage(path, "half")
     assert finish(train("modules", *command)) == expected
     for key, how in zip(sorted(folder.glob("tmp*/key.pkl")), DAMAGES, strict=False):
@@ -52,6 +53,20 @@ def test_damaged_c_modules_are_compiled_again(train, tmp_path, tiny_npz):
     (folder / ".lock").write_bytes(b"of a process that is no more")
     damage(folder / "c_compiler.json", "half")
     assert finish(train("keys and locks", *command)) == expected
+
+
+@needs_compiler
+def test_kernel_that_cannot_be_compiled_is_one_line(start, tmp_path, tiny_npz):
+    """By a compiler that does all else."""
+    kernel = """*"-x c -"*) echo '<stdin>:7: error: lost' >&2; exit 1;;"""
+    script = f'case "$*" in {kernel} esac; exec {c_compiler.config.cxx} "$@"'
+    flags = f"cxx={fake_compiler(tmp_path, script)},base_compiledir={tmp_path / 'c'}"
+    command = SGD, *TINY, tiny_npz, "--backend", "c", "--quiet"
+    process = start(*command, environment={"PYTENSOR_FLAGS": flags}, cwd=tmp_path)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 1
+    assert errors.startswith("logistic_sgd.py: error: The C backend failed (<stdin>:7:")
+    assert errors.count("\n") == 1
 
 
 def test_run_with_damaged_numba_cache(train, tmp_path, tiny_npz):

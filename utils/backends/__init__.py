@@ -2,13 +2,8 @@
 
 from utils.errors import BackendError
 
-from .modes import (
-    BACKENDS,
-    OneModuleLinker,
-    compilation_mode,
-    shared_variables,
-    warm_up,
-)
+from .linker import OneModuleLinker
+from .modes import BACKENDS, compilation_mode, shared_variables, warm_up
 from .written_graph import describe, first_difference, written_graph
 
 __all__ = [

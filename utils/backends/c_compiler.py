@@ -6,30 +6,35 @@ and hold for one compiler, one Python and one processor.
 """
 
 import contextlib
+import functools
 import json
 import os
 import platform
 import sysconfig
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 
 from pytensor import config
+from pytensor.link.c import cmodule
 from pytensor.link.c.cmodule import GCC_compiler
 from pytensor.link.c.op import OpenMPOp
 
 from utils.files import write_atomic
 
+# Python's header is included only where it is missing: to read it takes longest.
 _PROGRAM = """
+#if !__has_include(<Python.h>)
 #include <Python.h>
+#endif
 #ifdef _OPENMP
 #include <omp.h>
 #endif
 int main() {
     int sum = 0;
     #pragma omp parallel for reduction(+ : sum)
-    for (int i = 0; i < PY_MAJOR_VERSION; i++) sum += i;
+    for (int i = 0; i < 3; i++) sum += i;
     return sum;
 }
 """
@@ -44,7 +49,7 @@ class Compiler:
     march_flags: tuple = ()  # those for this processor, as PyTensor finds them
 
 
-@cache
+@functools.cache
 def find():
     """Find out what PyTensor's C++ compiler can do, and tell PyTensor: a `Compiler`."""
     if not config.cxx:
@@ -59,6 +64,17 @@ def find():
             write_atomic(path, json.dumps({"key": key} | asdict(found)).encode())
     _tell_pytensor(found)
     return found
+
+
+def in_background(function, *arguments):
+    """Call a function in a thread of its own, as a compiler's run; returns a Future.
+
+    The end of the program waits for it. No thread is kept: a forked child has none.
+    """
+    executor = ThreadPoolExecutor(1)
+    future = executor.submit(function, *arguments)
+    executor.shutdown(wait=False)
+    return future
 
 
 def _key():
@@ -118,7 +134,11 @@ def _complaint(*flags):
 
 
 def _tell_pytensor(found):
-    """Set the two answers where PyTensor itself keeps them for a process."""
+    """Set the two answers where PyTensor itself keeps them for a process, and a third.
+
+    For the ending of a module's name it would import setuptools, longer than NumPy.
+    """
+    cmodule._get_ext_suffix = functools.partial(sysconfig.get_config_var, "EXT_SUFFIX")
     if GCC_compiler.march_flags is None:
         GCC_compiler.march_flags = list(found.march_flags)
     if OpenMPOp.gxx_support_openmp is None:

@@ -18,16 +18,16 @@ from pytensor.compile.compilelock import lock_ctx
 def mend_c():
     """Delete the modules in PyTensor's cache that are cut short, once a process."""
     libraries = config.compiledir.glob("tmp*/*.so")
-    suspects = [library for library in libraries if not _is_whole(library)]
+    suspects = [library for library in libraries if not is_whole(library)]
     if suspects:
         # Whoever compiles holds the lock: no one is still writing what is damaged now.
         with lock_ctx():
             for library in suspects:
-                if not _is_whole(library):
+                if not is_whole(library):
                     shutil.rmtree(library.parent, ignore_errors=True)
 
 
-def _is_whole(path):
+def is_whole(path):
     """Return whether a shared library has as many bytes as its ELF header says.
 
     Loading one that has fewer may kill the process (SIGBUS).

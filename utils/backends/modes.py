@@ -2,67 +2,12 @@
 
 from pytensor import config
 from pytensor.compile.mode import Mode, get_mode
-from pytensor.graph.utils import MethodNotDefined
-from pytensor.link.c.basic import CLinker
-from pytensor.link.c.exceptions import CompileError
-from pytensor.link.vm import VMLinker
 
 import utils.backends.fusion  # noqa: F401  registers its rewrites
-from utils.backends import c_compiler, compile_cache
+from utils.backends import c_compiler, compile_cache, joined_slices, linker
 from utils.errors import BackendError
 
 BACKENDS = ("auto", "c", "numba", "jax")
-
-
-class OneModuleLinker(CLinker):
-    """A linker that compiles a function as one C module, where its operations allow.
-
-    That is one run of the compiler for each function. PyTensor's CVM, which takes the
-    other functions, runs it once for each operation.
-    """
-
-    updated_vars = {}
-
-    def accept_var_updates(self, updated_vars):
-        # The CVM stores new values of shared variables itself, and asks for this.
-        self.updated_vars = updated_vars
-
-    def make_thunk(self, input_storage=None, output_storage=None, storage_map=None):
-        arguments = (input_storage, output_storage, storage_map)
-        try:
-            if all(map(_fits_one_module, self.node_order)):
-                return super().make_thunk(*arguments)
-            vm = VMLinker(use_cloop=True).accept(self.fgraph, self.no_recycling)
-            vm.accept_var_updates(self.updated_vars)
-            return vm.make_thunk(*arguments)
-        except (CompileError, ImportError) as error:
-            lines = str(error).strip().splitlines()
-            reason = next((line for line in lines if "error: " in line), lines[0])
-            raise BackendError(
-                f"The C backend failed ({reason.strip()}): delete PyTensor's compile "
-                f"cache, {config.compiledir}, and run again, or choose the backend "
-                "numba."
-            ) from error
-
-
-def _fits_one_module(node):
-    """Return whether an operation's C code works in one module with those before it.
-
-    Some code reads an operand as a Python object, ``py_<name>``, which a module has
-    only for the function's own inputs.
-    """
-    inputs = [f"input_{node.inputs.index(v)}_" for v in node.inputs]
-    outputs = [f"output_{i}_" for i in range(len(node.outputs))]
-    sub = dict.fromkeys(("fail", "failure_var", "params", "struct_id"), "")
-    try:
-        code = node.op.c_code(node, "", inputs, outputs, sub)
-    except (AttributeError, NotImplementedError, MethodNotDefined):
-        return False
-    return not any(
-        f"py_{name}" in code
-        for name, variable in zip(inputs, node.inputs, strict=True)
-        if variable.owner is not None
-    )
 
 
 def compilation_mode(backend="auto"):
@@ -119,12 +64,13 @@ def compilation_mode(backend="auto"):
             ) from error
         return jax_mode()
     compile_cache.mend_c()
+    linker.start()
     blas = config._config_var_dict["blas__ldflags"]
     if blas.is_default and not hasattr(blas, "val"):
         # Asked for a BLAS, PyTensor searches the disk for seconds, and warns if it was
         # installed by pip and finds none.
         config.blas__ldflags = ""
-    mode = Mode(OneModuleLinker(), "fast_run")
+    mode = Mode(linker.OneModuleLinker(), "fast_run").including(joined_slices.TAG)
     # With none linked, NumPy's BLAS is far ahead of PyTensor's own loops in C.
     return mode if config.blas__ldflags else mode.excluding("BlasOpt", "c_blas")
 

@@ -1,12 +1,26 @@
-/* Between NumPy arrays and kernel.c to shares.c, which stand above this in one namespace
-   and know no Python. The functions return 0, or -1 with a Python exception set. */
+/* Between NumPy arrays and the kernel's library, which knows no Python; stands below
+   problem.h. The functions return 0, or -1 with a Python exception set. */
 
-/* State of one operation from call to call; zero at first. */
+/* State of one operation from call to call; zero but for the kernel at first. */
 typedef struct {
+    const kernel *functions;
     void *memory; /* for the kernel */
     size_t bytes;
     PyArrayObject *held[4]; /* x, W, b and y during a call */
 } workspace;
+
+/* Finds the kernel's functions: kernel_library.py has its library compiled and loaded. */
+static int find_kernel(workspace *space)
+{
+    PyObject *module = PyImport_ImportModule("utils.backends.fusion.kernel_library");
+    PyObject *address = module ? PyObject_CallMethod(module, "address", "s",
+                                                     sizeof(REAL) == 8 ? "float64" : "float32")
+                               : NULL;
+    space->functions = address ? (const kernel *)PyLong_AsVoidPtr(address) : NULL;
+    Py_XDECREF(address);
+    Py_XDECREF(module);
+    return space->functions ? 0 : -1;
+}
 
 /* A new reference to `array`, copied where the kernel could not step through it. */
 static PyArrayObject *steppable(PyArrayObject *array, int whole_rows)
@@ -80,11 +94,12 @@ static int begin(workspace *space, problem *p, PyArrayObject *x, PyArrayObject *
     p->y_is_int64 = PyArray_ITEMSIZE(y) == 8;
     p->softmax = p->delta = NULL;
     p->predicted = NULL;
-    plan(p);
-    if (workspace_bytes(p) > space->bytes) {
+    space->functions->plan(p);
+    const size_t bytes = space->functions->workspace_bytes(p);
+    if (bytes > space->bytes) {
         free(space->memory);
-        space->bytes = workspace_bytes(p);
-        space->memory = malloc(space->bytes);
+        space->bytes = bytes;
+        space->memory = malloc(bytes);
     }
     if (!space->memory) {
         space->bytes = 0;
@@ -127,9 +142,9 @@ static int loss_and_rows(workspace *space, PyArrayObject *x, PyArrayObject *W,
         if (p.n_labels > p.n)
             status = wrong_number_of_labels(&p, PyExc_IndexError);
         else {
-            const ptrdiff_t bad_row =
-                softmax_regression(&p, space->memory, &mean, (REAL *)PyArray_DATA(*gW),
-                                   (REAL *)PyArray_DATA(*gb));
+            const ptrdiff_t bad_row = space->functions->softmax_regression(
+                &p, space->memory, &mean, (REAL *)PyArray_DATA(*gW),
+                (REAL *)PyArray_DATA(*gb));
             *(REAL *)PyArray_DATA(*loss) = (REAL)mean;
             status = bad_row < 0 ? 0 : -1;
             if (bad_row >= 0)
@@ -161,8 +176,8 @@ static int errors(workspace *space, PyArrayObject *x, PyArrayObject *W, PyArrayO
         if (p.n_labels != p.n)
             status = wrong_number_of_labels(&p, PyExc_ValueError);
         else {
-            softmax_regression(&p, space->memory, (double *)PyArray_DATA(*result), NULL,
-                               NULL);
+            space->functions->softmax_regression(
+                &p, space->memory, (double *)PyArray_DATA(*result), NULL, NULL);
             status = 0;
         }
     }

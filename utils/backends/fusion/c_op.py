@@ -1,42 +1,14 @@
 """Base of the fused operations: their inputs, and how their C code is compiled."""
 
-import os
-from functools import cache
-from pathlib import Path
 from zlib import crc32
 
 import pytensor.tensor as pt
-from pytensor.link.c.op import COp, OpenMPOp
+from pytensor.link.c.op import COp
 
-# A thread that waits for another on a busy machine must not keep it off its core. GCC's
-# OpenMP reads this when it is loaded; by default its threads spin for milliseconds.
-if "OMP_WAIT_POLICY" not in os.environ:
-    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+from utils.backends.fusion.kernel_library import TYPES, source
 
-FOLDER = Path(__file__).parent
 LABELS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32")
-PRECISIONS = {"float32": "int32", "float64": "int64"}
-
-
-@cache
-def support_code():
-    """Return the C++ text of kernel and binding, in a namespace for each precision."""
-    text = "\n".join(
-        (FOLDER / name).read_text(encoding="utf-8")
-        for name in ("kernel.c", "few_rows.c", "shares.c", "binding.c")
-    )
-    return "\n".join(
-        f"#undef REAL\n#undef BITS\n#define REAL npy_{real}\n#define BITS npy_{bits}\n"
-        f"namespace softmax_regression_{real} {{\n{text}\n}}"
-        for real, bits in PRECISIONS.items()
-    )
-
-
-def openmp_works():
-    """Return whether PyTensor's C++ compiler takes OpenMP; asked once a process."""
-    if OpenMPOp.gxx_support_openmp is None:
-        OpenMPOp.gxx_support_openmp = bool(OpenMPOp.test_gxx_support())
-    return OpenMPOp.gxx_support_openmp
+PRECISIONS = tuple(TYPES)
 
 
 class SoftmaxRegression(COp):
@@ -71,28 +43,32 @@ class SoftmaxRegression(COp):
             )
 
     def c_headers(self, **kwargs):
-        # The kernel's own includes stand in a namespace: their guards must be closed.
-        headers = ["<float.h>", "<math.h>", "<stddef.h>", "<stdint.h>", "<stdlib.h>"]
-        return [*headers, "<string.h>", *(["<omp.h>"] if openmp_works() else [])]
+        # What problem.h includes in a namespace: its guards must be closed before.
+        return ["<stddef.h>", "<stdint.h>", "<stdlib.h>", "<string.h>"]
 
     def c_compile_args(self, **kwargs):
-        # PyTensor asks for debug information, which takes a quarter of the time.
-        return ["-g0", *(["-fopenmp"] if openmp_works() else [])]
+        return ["-g0"]  # PyTensor asks for debug information, a quarter of the time
 
-    def c_no_compile_args(self, **kwargs):
-        return ["-ffast-math", "-ffinite-math-only"]  # NaN has to pass through
-
-    def c_support_code(self, **kwargs):
-        return support_code()
+    def c_support_code_apply(self, node, name):
+        dtype = node.inputs[1].dtype
+        return (
+            f"#undef REAL\n#define REAL npy_{dtype}\n"
+            f"namespace softmax_regression_{dtype} {{\n"
+            f"{source('problem.h', 'binding.c')}\n}}"
+        )
 
     def c_code_cache_version(self):
-        return (1, crc32(support_code().encode()))
+        return (2, crc32(source("problem.h", "binding.c").encode()))
 
     def c_support_code_struct(self, node, name):
         return f"softmax_regression_{node.inputs[1].dtype}::workspace space_{name};"
 
     def c_init_code_struct(self, node, name, sub):
-        return f"memset(&space_{name}, 0, sizeof(space_{name}));"
+        find = f"softmax_regression_{node.inputs[1].dtype}::find_kernel"
+        return (
+            f"memset(&space_{name}, 0, sizeof(space_{name}));\n"
+            f"if ({find}(&space_{name})) {{ {sub['fail']} }}"
+        )
 
     def c_cleanup_code_struct(self, node, name):
         return f"free(space_{name}.memory);"

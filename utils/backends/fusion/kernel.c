@@ -1,8 +1,6 @@
 /* Softmax regression of a chunk of rows: logits, softmax, gradient.
 
-   The same text is C and C++ and serves both precisions: before including it, define
-     REAL   float or double
-     BITS   the signed integer as wide as REAL
+   The same text is C and C++ and serves both precisions; it stands below problem.h.
    Row i of x (n, n_in) has the logits z = x[i] W + b, n_out of them.
 
    Vectors run over the features, so that no lane is spent on padding the classes;
@@ -40,19 +38,6 @@ typedef REAL loose __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL
 
 #define UNROLLED static inline __attribute__((always_inline))
 
-typedef struct {
-    const void *x;              /* of REAL, or of bytes that stand for byte / 256 */
-    const REAL *W, *b;
-    ptrdiff_t n, n_in, n_out;            /* x is (n, n_in), W (n_in, n_out) */
-    ptrdiff_t x_row, W_row, W_column, b_step; /* strides, in elements */
-    const char *y;
-    ptrdiff_t n_labels, y_step; /* y_step in bytes */
-    int x_is_bytes, y_is_int64;
-    int n_threads, few;         /* few: x has at most FEW_ROWS, W contiguous rows */
-    REAL *softmax, *delta;      /* results (n, n_out), or NULL */
-    int64_t *predicted;         /* and (n,) */
-} problem;
-
 /* Some rows of x, as REAL; where x is of bytes, the logits write them there first. */
 typedef struct {
     REAL *first;
@@ -67,12 +52,6 @@ UNROLLED vec select_where(bits mask, vec yes, vec no)
 }
 
 UNROLLED vec splat(REAL value) { return value - (vec){0}; }
-
-UNROLLED int64_t label_at(const problem *p, ptrdiff_t i)
-{
-    const char *at = p->y + i * p->y_step;
-    return p->y_is_int64 ? *(const int64_t *)at : *(const int32_t *)at;
-}
 
 /* exp(v) for v <= 0: v = k ln 2 + r with |r| <= ln(2) / 2, 2^k set in the exponent's
    bits, and the Taylor series of exp(r), whose remainder is below half an ulp. */

@@ -1,0 +1,78 @@
+"""The linker of the C backend, and what it compiles ahead of all functions."""
+
+from importlib import import_module
+
+from pytensor import config
+from pytensor.graph.utils import MethodNotDefined
+from pytensor.link.c.basic import CLinker
+from pytensor.link.vm import VMLinker
+
+from utils.backends import c_compiler
+from utils.backends.fusion import kernel_library
+from utils.errors import BackendError
+
+
+def start():
+    """Begin to compile what every function needs, beside what the caller does.
+
+    That is PyTensor's module which calls the others, and the kernel of `fusion` for
+    floatX. Where either fails, the first function that needs it says so.
+    """
+    c_compiler.in_background(import_module, "pytensor.link.c.cutils")
+    kernel_library.start(config.floatX)
+
+
+class OneModuleLinker(CLinker):
+    """A linker that compiles a function as one C module, where its operations allow.
+
+    That is one run of the compiler for each function. PyTensor's CVM, which takes the
+    other functions, runs it once for each operation.
+    """
+
+    updated_vars = {}
+
+    def accept_var_updates(self, updated_vars):
+        # The CVM stores new values of shared variables itself, and asks for this.
+        self.updated_vars = updated_vars
+
+    def make_thunk(self, input_storage=None, output_storage=None, storage_map=None):
+        arguments = (input_storage, output_storage, storage_map)
+        try:
+            if all(map(_fits_one_module, self.node_order)):
+                return super().make_thunk(*arguments)
+            vm = VMLinker(use_cloop=True).accept(self.fgraph, self.no_recycling)
+            vm.accept_var_updates(self.updated_vars)
+            return vm.make_thunk(*arguments)
+        except Exception as error:
+            # Here, because the import of setuptools in it takes long.
+            from pytensor.link.c.exceptions import CompileError
+
+            if not isinstance(error, (CompileError, ImportError)):
+                raise
+            lines = str(error).strip().splitlines()
+            reason = next((line for line in lines if "error: " in line), lines[0])
+            raise BackendError(
+                f"The C backend failed ({reason.strip()}): delete PyTensor's compile "
+                f"cache, {config.compiledir}, and run again, or choose the backend "
+                "numba."
+            ) from error
+
+
+def _fits_one_module(node):
+    """Return whether an operation's C code works in one module with those before it.
+
+    Some code reads an operand as a Python object, ``py_<name>``, which a module has
+    only for the function's own inputs.
+    """
+    inputs = [f"input_{node.inputs.index(v)}_" for v in node.inputs]
+    outputs = [f"output_{i}_" for i in range(len(node.outputs))]
+    sub = dict.fromkeys(("fail", "failure_var", "params", "struct_id"), "")
+    try:
+        code = node.op.c_code(node, "", inputs, outputs, sub)
+    except (AttributeError, NotImplementedError, MethodNotDefined):
+        return False
+    return not any(
+        f"py_{name}" in code
+        for name, variable in zip(inputs, node.inputs, strict=True)
+        if variable.owner is not None
+    )
