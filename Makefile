@@ -36,6 +36,7 @@ pictures:  ## draw docs/*.png again, from runs on MNIST (pip install '.[plot]')
 
 bench:  ## this program beside NumPy, PyTorch, JAX, scikit-learn and C (pip install '.[bench]')
 	$(PYTHON) benchmarks/compare.py
+	$(PYTHON) benchmarks/density.py
 
 growth:  ## how the cost of a step grows, fused against plain
 	$(PYTHON) benchmarks/growth.py --figure growth.svg
