@@ -12,7 +12,7 @@ from scipy.special import softmax
 import logistic_sgd
 from logistic_sgd import LogisticRegression, load_data, predict, sgd_optimization_mnist
 from utils.backends import compilation_mode
-from utils.errors import HyperparameterError, ModelFileError
+from utils.errors import HyperparameterError
 
 
 @pytest.fixture
@@ -239,21 +239,3 @@ def test_predict_images(trained, tiny_splits, capsys):
     found = predict(trained, images=x.tolist())
     np.testing.assert_array_equal(found, predictions(trained, x))
     assert capsys.readouterr().out == ""
-
-
-def test_predict_images_of_another_size(trained):
-    with pytest.raises(ModelFileError, match=r"expects images of shape \(n, 12\)"):
-        predict(trained, images=np.zeros((2, 5)))
-
-
-def test_predict_of_a_model_trained_on_digits(tmp_path, capsys):
-    path = tmp_path / "digits.pkl"
-    sgd_optimization_mnist(n_epochs=1, dataset="digits", batch_size=20, model=path)
-    labels = predict(path)
-    assert labels.shape == (10,)
-    assert "first 10 examples" in capsys.readouterr().out
-
-
-def test_pickled_class_is_never_of_main(trained):
-    assert b"logistic_sgd" in trained.read_bytes()
-    assert b"__main__" not in trained.read_bytes()

@@ -84,7 +84,7 @@ NAN[3, 2], INFINITE[4, 11] = np.nan, np.inf
         (BYTES.astype(int) - 300, DatasetError, "expected whole-number pixels"),
         ([[1.0] * 12, [1.0]], DatasetError, "found a list that NumPy cannot make one"),
         (["7"] * 12, DatasetError, "expected numbers, found dtype <U1"),
-        (BYTES[:, :11], ModelFileError, r"\(n, 12\), found \(5, 11\)"),
+        (BYTES[:, :11], ModelFileError, r"images of shape \(n, 12\), found \(5, 11\)"),
         (BYTES.T, ModelFileError, r"found \(12, 5\)"),
         (5, ModelFileError, r"found \(\)"),
     ],
