@@ -82,17 +82,6 @@ def test_disk_full_in_the_middle_keeps_file_and_result(train, tmp_path, script):
     assert lines(resumed) == unbroken[-len(lines(resumed)) :]
 
 
-def test_model_that_cannot_be_written(train, tmp_path):
-    (tmp_path / "taken").mkdir()
-    finished = train("logistic_sgd", *TINY, "--model", "taken")
-    assert finished.returncode == 1
-    assert any(line.startswith("Optimization complete") for line in lines(finished))
-    message = "taken: cannot be written (it is a folder"
-    first, *_, last = [line for line in finished.stderr.splitlines() if message in line]
-    assert first.endswith("Training goes on.")
-    assert last.startswith("logistic_sgd.py: error: ")
-
-
 def test_learning_rate_that_is_too_large(train, tmp_path):
     digits = "--dataset", "digits", "--learning-rate", "1e38"
     finished = train("logistic_sgd", *digits, "--quiet")
