@@ -5,7 +5,16 @@ import re
 
 import numpy as np
 import pytest
-from cut_off import MIDDLE, TRAININGS, check_resumed, cut_off, in_folder, resume, saved
+from cut_off import (
+    DATASET,
+    MIDDLE,
+    TRAININGS,
+    check_resumed,
+    cut_off,
+    in_folder,
+    resume,
+    saved,
+)
 
 import logistic_sgd
 from utils import datasets
@@ -15,8 +24,6 @@ from utils.report import page
 from utils.report.evaluation import evaluate
 
 RNG = np.random.default_rng(0)
-# The training functions' names for the dataset.
-DATASET = {"sgd": "dataset", "cg": "mnist_pkl_gz"}
 
 
 def standardised(x):
