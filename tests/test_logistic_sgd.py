@@ -28,6 +28,7 @@ def examples():
     with pytensor.config.change_flags(floatX="float64"):
         x = T.dmatrix("x")
         classifier = LogisticRegression(x, n_in=7, n_out=4)
+    set_parameters(classifier, values)
     return classifier, values
 
 
@@ -71,7 +72,6 @@ def test_p_y_given_x_is_softmax(examples, by_python):
 
 def test_negative_log_likelihood_and_gradients(examples):
     classifier, values = examples
-    set_parameters(classifier, values)
     y = T.ivector("y")
     cost = classifier.negative_log_likelihood(y)
     found = evaluate(
@@ -88,7 +88,6 @@ def test_negative_log_likelihood_and_gradients(examples):
 
 def test_errors_is_the_fraction_of_wrong_predictions(examples):
     classifier, values = examples
-    set_parameters(classifier, values)
     y = T.ivector("y")
     found = evaluate(
         classifier.errors(y), [classifier.input, y], [values["x"], values["y"]]
@@ -98,16 +97,13 @@ def test_errors_is_the_fraction_of_wrong_predictions(examples):
     assert found == expected
 
 
-def test_errors_other_dimensions(examples):
-    classifier, _ = examples
-    with pytest.raises(TypeError, match="dimensions"):
-        classifier.errors(T.imatrix("y"))
-
-
-def test_errors_labels_not_integers(examples):
-    classifier, _ = examples
-    with pytest.raises(NotImplementedError, match="float64"):
-        classifier.errors(T.dvector("y"))
+@pytest.mark.parametrize(
+    "y, error, message",
+    [(T.imatrix, TypeError, "dimensions"), (T.dvector, NotImplementedError, "float64")],
+)
+def test_errors_of_what_are_no_labels(examples, y, error, message):
+    with pytest.raises(error, match=message):
+        examples[0].errors(y())
 
 
 def test_stacked_on_a_hidden_layer_trains_both(examples, by_python):
