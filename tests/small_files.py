@@ -87,18 +87,14 @@ def pickle_bytes(protocol=2):
     return pickle.dumps(((x, Y), (x, Y), (x[:1], Y[:1])), protocol)
 
 
-def model_bytes():
+def model_bytes(W=WEIGHTS["W"], metadata=WEIGHTS["metadata"], b=0):
+    """The file of a LogisticRegression of float32, as a run would write it."""
     with pytensor.config.change_flags(floatX="float32"):
-        model = LogisticRegression(T.matrix("x"), 2, 3)
-    model.W.set_value(WEIGHTS["W"])
-    return classifier_bytes(model, WEIGHTS["metadata"])
-
-
-def classifier_bytes(classifier, metadata):
-    """The file of a LogisticRegression, as a run would write it."""
-    sizes = classifier.W.get_value().shape
-    classifier.metadata = model_file.describe(*sizes, metadata)
-    return model_file.dumps(classifier.__getstate__())
+        model = LogisticRegression(T.matrix("x"), *W.shape)
+        model.metadata = model_file.describe(*W.shape, metadata)
+    model.W.set_value(W)
+    model.b.set_value(np.full(W.shape[1], b, "float32"))
+    return model_file.dumps(model.__getstate__())
 
 
 def saved_bytes(state):
