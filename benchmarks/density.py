@@ -25,6 +25,7 @@ from lesson import write_raw  # noqa: E402
 from numpy_sgd import SoftmaxRegression  # noqa: E402
 
 ZEROS = (0, 25, 50, 75, 81, 90, 100)  # percent
+EPOCHS = 5  # in a row, of each
 # Of before this project sets how long OpenMP's threads wait.
 ENVIRONMENT = dict(os.environ)
 
@@ -37,7 +38,7 @@ def dense_c(program, x, y, folder):
     n_steps = len(y) // growth_point.Point.minibatch
 
     def seconds():
-        command = [program, str(data), "9"]
+        command = [program, str(data), str(EPOCHS)]
         output = programs.run_quietly(command, env=ENVIRONMENT)
         speed = measuring.number(measuring.EPOCHS_PER_SECOND, output, command)
         return 1 / (speed * n_steps)
@@ -45,9 +46,10 @@ def dense_c(program, x, y, folder):
     return seconds
 
 
-def in_blocks(step, n_steps):
-    """Return a function that gives the seconds of one of `n_steps` steps."""
-    return lambda: growth_point.block_seconds(step, n_steps, 0, n_steps)
+def in_blocks(step, n_minibatches):
+    """Return a function that gives the seconds of a step, over `EPOCHS` epochs."""
+    n_steps = EPOCHS * n_minibatches
+    return lambda: growth_point.block_seconds(step, n_steps, 0, n_minibatches)
 
 
 def table(results):
@@ -102,9 +104,9 @@ def main():
                 rows = slice(i * point.minibatch, (i + 1) * point.minibatch)
                 by_hand.step(x[rows], y[rows])
 
-            n_steps = point.examples // point.minibatch
-            ways = {name: in_blocks(step, n_steps) for name, step in steps.items()}
-            ways["NumPy"] = in_blocks(numpy_step, n_steps)
+            n = point.examples // point.minibatch
+            ways = {name: in_blocks(step, n) for name, step in steps.items()}
+            ways["NumPy"] = in_blocks(numpy_step, n)
             ways["dense C"] = dense_c(program, x, y, Path(folder))
             times = {name: [] for name in ways}
             for _ in range(options.rounds):
