@@ -94,10 +94,7 @@ def test_learning_rate_that_is_too_large(train, tmp_path):
 
 @pytest.mark.parametrize(
     "script, length",
-    [
-        ("logistic_sgd", ["--n-steps", 6000]),
-        ("logistic_cg", ["--n-epochs", 60]),
-    ],
+    [("logistic_sgd", ["--n-steps", 6000]), ("logistic_cg", ["--n-epochs", 60])],
 )
 def test_killed_at_random_moments(script, length):
     arguments = ["--dataset", "digits", *length]

@@ -82,13 +82,7 @@ class Run(TrainingState):
     """
 
     def __init__(
-        self,
-        trained_by,
-        dataset,
-        n_epochs,
-        batch_size,
-        learning_rate=None,
-        **settings,
+        self, trained_by, dataset, n_epochs, batch_size, learning_rate=None, **settings
     ):
         settings = Settings(**settings)
         given = locals() | vars(settings)
