@@ -39,6 +39,23 @@ def assert_splits(loaded, expected):
         assert x.flags.c_contiguous and x.flags.aligned
 
 
+def make_splits(sizes=(60, 30, 20), width=4, seed=0):
+    """Three pairs of pixels, whole 256ths of float32, and labels from 0 to 2."""
+    rng = np.random.default_rng(seed)
+    return [
+        (rng.integers(0, 256, (n, width), np.uint8) / np.float32(256), np.arange(n) % 3)
+        for n in sizes
+    ]
+
+
+def write_pickle(path, splits):
+    """Write the tutorial's file, gzipped where the name ends so; its path."""
+    raw = pickle.dumps(splits)
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(gzip.compress(raw, 1) if path.suffix == ".gz" else raw)
+    return path
+
+
 def idx_bytes(array):
     header = struct.pack(f">{1 + array.ndim}I", 0x800 + array.ndim, *array.shape)
     return header + array.tobytes()

@@ -1,18 +1,17 @@
 import builtins
-import gzip
+import functools
 import os
-import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
-from small_files import ARRAYS, write_idx
+from small_files import ARRAYS, make_splits, write_idx, write_pickle
 
 from utils import datasets
 from utils.datasets import DatasetError, MnistUnavailableError, load
 from utils.datasets import mnist as mnist_module
 
-RNG = np.random.default_rng(0)
+pairs = functools.partial(make_splits, (6, 3, 2))
 
 
 @pytest.fixture(autouse=True)
@@ -25,20 +24,6 @@ def private_places(tmp_path, monkeypatch, request):
     monkeypatch.setattr(mnist_module, "_DATA", tmp_path / "data")
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-
-
-def pairs():
-    return [
-        (RNG.integers(0, 256, (n, 4), np.uint8) / np.float32(256), np.arange(n) % 3)
-        for n in (6, 3, 2)
-    ]
-
-
-def write(path, splits):
-    raw = pickle.dumps(splits)
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(gzip.compress(raw, 1) if path.name.endswith("gz") else raw)
-    return path
 
 
 def changed(split, x=None, y=None):
@@ -81,7 +66,7 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_load_bad_splits(tmp_path, name):
     splits, message = BAD[name]
-    path = write(tmp_path / "bad.pkl", splits)
+    path = write_pickle(tmp_path / "bad.pkl", splits)
     with pytest.raises(DatasetError, match=message) as caught:
         load(path)
     assert isinstance(caught.value, ValueError) and str(path) in str(caught.value)
@@ -90,14 +75,14 @@ def test_load_bad_splits(tmp_path, name):
 @pytest.mark.parametrize("value", [0.1, 1e300, 2.0**-200])
 def test_load_other_float64_is_kept(tmp_path, value):
     splits = changed(2, x=np.full((2, 4), value))
-    loaded = load(write(tmp_path / "a.pkl", splits))
+    loaded = load(write_pickle(tmp_path / "a.pkl", splits))
     assert {x.dtype for x, _ in loaded} == {np.dtype(np.float64)}
     np.testing.assert_array_equal(loaded[2][0], value)
 
 
 def test_load_bool_and_column_of_labels(tmp_path):
     splits = changed(0, x=ONES > 0, y=np.arange(6).reshape(6, 1))
-    x, y = load(write(tmp_path / "a.pkl", splits))[0]
+    x, y = load(write_pickle(tmp_path / "a.pkl", splits))[0]
     np.testing.assert_array_equal(x, 1.0)
     np.testing.assert_array_equal(y, range(6))
 
@@ -127,7 +112,7 @@ def test_load_digits_without_scikit_learn(monkeypatch):
 
 
 def test_load_without_permission(tmp_path, monkeypatch):
-    path = write(tmp_path / "a.pkl", pairs())
+    path = write_pickle(tmp_path / "a.pkl", pairs())
 
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
@@ -143,14 +128,14 @@ def test_find_mnist_in_order(tmp_path, monkeypatch):
     write_idx(elsewhere, ARRAYS.values(), ".gz")
     assert Path(datasets.find_mnist(offline=True)) == elsewhere
     for folder in ("elsewhere", "data", "here"):
-        path = write(tmp_path / folder / "mnist.pkl.gz", pairs())
+        path = write_pickle(tmp_path / folder / "mnist.pkl.gz", pairs())
         assert Path(datasets.find_mnist(offline=True)) == path
     assert load("mnist.pkl.gz")[0][0].shape == (6, 4)
 
 
 def test_find_mnist_in_cache(tmp_path):
     (tmp_path / "cache").mkdir()
-    path = write(tmp_path / "cache" / "mnist" / "mnist.pkl.gz", pairs())
+    path = write_pickle(tmp_path / "cache" / "mnist" / "mnist.pkl.gz", pairs())
     assert Path(datasets.find_mnist(offline=True)) == path
 
 
@@ -164,7 +149,7 @@ def test_find_mnist_names_every_place(tmp_path, monkeypatch):
 
 
 def test_path_to_mnist_is_never_replaced(tmp_path):
-    write(tmp_path / "data" / "mnist.pkl.gz", pairs())
+    write_pickle(tmp_path / "data" / "mnist.pkl.gz", pairs())
     with pytest.raises(DatasetError, match="no such file") as caught:
         load(str(tmp_path / "mnist.pkl.gz"))
     assert not isinstance(caught.value, MnistUnavailableError)
@@ -179,7 +164,7 @@ def test_find_mnist_without_home(monkeypatch):
 
 
 def test_load_imports_only_what_it_uses(run, tmp_path):
-    path = write(tmp_path / "a.pkl.gz", pairs())
+    path = write_pickle(tmp_path / "a.pkl.gz", pairs())
     program = (
         "import sys; from utils import datasets; "
         f"datasets.load({str(path)!r}); "
