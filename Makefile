@@ -36,6 +36,8 @@ pictures:  ## draw docs/*.png again, from runs on MNIST (pip install '.[plot]')
 
 bench:  ## this program beside NumPy, PyTorch, JAX, scikit-learn and C (pip install '.[bench]')
 	$(PYTHON) benchmarks/compare.py
+	$(PYTHON) benchmarks/density.py
+	$(PYTHON) benchmarks/hidden_layer.py
 
 growth:  ## how the cost of a step grows, fused against plain
 	$(PYTHON) benchmarks/growth.py --figure growth.svg

@@ -25,6 +25,7 @@ import pytensor  # noqa: E402
 from logistic_cg import compile_functions  # noqa: E402
 from logistic_sgd import load_data  # noqa: E402
 from utils.training.cluster import Cluster  # noqa: E402
+from utils.training.cluster.objective import ClusterObjective  # noqa: E402
 from utils.training.hyperparameters import minibatch_counts  # noqa: E402
 
 SHARDS = 2
@@ -36,7 +37,8 @@ def ready(cluster, dataset, batch_size):
     _, *n_batches = minibatch_counts(
         [len(x.get_value(borrow=True)) for x, _ in splits], batch_size
     )
-    return cluster.objective(
+    return ClusterObjective(
+        cluster,
         load_data,
         compile_functions,
         dataset=dataset,

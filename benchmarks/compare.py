@@ -79,7 +79,9 @@ def run_in_turn(chosen, dataset, n_runs, folder):
             place.mkdir(exist_ok=True)
             try:
                 if program.is_c and program not in commands:
-                    commands[program] = programs.build_handwritten(dataset, folder)
+                    commands[program] = programs.build_handwritten(
+                        program, dataset, folder
+                    )
                 run = measuring.run(
                     commands.get(program)
                     or programs.command_line(program, dataset, place),

@@ -2,8 +2,9 @@
 
 One of examples, features, classes, minibatch and threads is varied at a time, the
 others staying at the tutorial's. Every point is measured in a process of its own, on
-synthetic data: there the two compiled functions, with the fused operation and
-without, take their blocks of steps in turn, and the medians are compared.
+synthetic bytes with as many zeros as MNIST: there the two compiled functions, with the
+fused operation and without, take their blocks of steps in turn, and the medians are
+compared.
 
     python benchmarks/growth.py --output growth.md --figure growth.svg
 """

@@ -9,6 +9,7 @@ from statistics import median
 
 ROOT = Path(__file__).resolve().parent.parent
 LEARNING_RATE = 0.13
+MNIST_ZEROS = 0.81
 ROUNDS = 7
 BLOCK_SECONDS = 0.1
 # OpenMP's and OpenBLAS's threads keep spinning for some time after their work; one
@@ -28,8 +29,26 @@ class Point:
 
     @property
     def data_size(self):
-        """Bytes of the images, float32."""
-        return 4 * self.examples * self.features
+        """Bytes of the images, one a pixel."""
+        return self.examples * self.features
+
+
+def images(rng, n, n_features, zeros):
+    """Bytes of which the share `zeros`, 0 to 1, is 0.
+
+    The zeros lie in runs, as between the strokes of a digit: with MNIST's 81 % as many
+    blocks of eight hold some ink as in MNIST, four in ten. There are at most 10,000
+    different images.
+    """
+    import numpy as np
+
+    n_drawn = min(n, 10_000)
+    pixels = rng.integers(1, 256, (n_drawn, n_features), np.uint8)
+    run = 14
+    sums = rng.random((n_drawn, n_features + run)).cumsum(axis=1)
+    ink = sums[:, run:] - sums[:, :-run]
+    pixels[ink < (np.quantile(ink, zeros) if zeros < 1 else np.inf)] = 0
+    return pixels[np.arange(n) % n_drawn]
 
 
 def training_step(point, train_set_x, train_set_y, mode):
@@ -37,7 +56,7 @@ def training_step(point, train_set_x, train_set_y, mode):
     import pytensor
     import pytensor.tensor as T
 
-    from logistic_sgd import LogisticRegression
+    from logistic_sgd import LogisticRegression, scaled
 
     index, x, y = T.lscalar("index"), T.matrix("x"), T.ivector("y")
     classifier = LogisticRegression(x, n_in=point.features, n_out=point.classes)
@@ -53,7 +72,7 @@ def training_step(point, train_set_x, train_set_y, mode):
                 classifier.params, T.grad(cost, classifier.params), strict=True
             )
         ],
-        givens={x: train_set_x[minibatch], y: train_set_y[minibatch]},
+        givens={x: scaled(train_set_x[minibatch]), y: train_set_y[minibatch]},
         mode=mode,
     )
 
@@ -86,7 +105,7 @@ def measure(point, backend):
 
     pytensor.config.floatX = "float32"
     rng = np.random.default_rng(1)
-    x = rng.random((point.examples, point.features), dtype=np.float32)
+    x = images(rng, point.examples, point.features, MNIST_ZEROS)
     y = rng.integers(point.classes, size=point.examples, dtype=np.int32)
     data = pytensor.shared(x, borrow=True), pytensor.shared(y, borrow=True)
     mode = backends.compilation_mode(backend)

@@ -116,6 +116,13 @@ PROGRAMS = (
     Program(
         "handwritten", "C by hand, no Python", ("handwritten.c",), (), compiler="needed"
     ),
+    Program(
+        "handwritten-training",
+        "C by hand, its training alone",
+        ("handwritten.c", "1000"),
+        (),
+        compiler="needed",
+    ),
     ours(
         "cg",
         "this, C, conjugate gradient",
@@ -139,11 +146,30 @@ def c_compiler():
     return shutil.which(os.environ.get("CC") or "cc") or shutil.which("gcc")
 
 
-def build_handwritten(dataset, folder):
+def run_quietly(command, env=None):
+    """Return what a command prints; its messages are a RuntimeError where it fails."""
+    done = subprocess.run(command, capture_output=True, text=True, env=env)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr.strip()}")
+    return done.stdout
+
+
+def compile_handwritten(folder):
+    """Compile `handwritten.c` in `folder`; return the program's path."""
+    program = str(folder / "handwritten")
+    flags = "-O3 -march=native -ffast-math -fopenmp".split()
+    source = str(PEERS / "handwritten.c")
+    run_quietly([c_compiler(), *flags, source, "-o", program, "-lm"])
+    return program
+
+
+def build_handwritten(program, dataset, folder):
     """Compile `handwritten.c` and write the data as it reads them.
 
     Parameters
     ----------
+    program : Program
+        The one whose options it gets.
     dataset, folder : pathlib.Path
         The dataset, and the folder for the program and its data.
 
@@ -157,17 +183,11 @@ def build_handwritten(dataset, folder):
     RuntimeError
         If the compiler or the conversion fails; the message is theirs.
     """
-    program, data = folder / "handwritten", folder / "mnist.raw"
-    flags = "-O3 -march=native -ffast-math -fopenmp".split()
-    source = str(PEERS / "handwritten.c")
-    compilation = [c_compiler(), *flags, source, "-o", str(program), "-lm"]
+    data = str(folder / "mnist.raw")
     # In a child: a parent that held the data would lend its size to every child.
     conversion = [sys.executable, str(PEERS / "lesson.py"), "--dataset", str(dataset)]
-    for command in (compilation, [*conversion, "--output", str(data)]):
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr.strip()}")
-    return [str(program), str(data)]
+    run_quietly([*conversion, "--output", data])
+    return [compile_handwritten(folder), data, *program.arguments[1:]]
 
 
 def command_line(program, dataset, folder):

@@ -8,13 +8,23 @@ from statistics import median
 # Measure, and the programs whose quotient it is; "peer" is the fastest one.
 RATIOS = (
     ("training epochs/s, C over the fastest peer", "speed", "c", "peer"),
+    ("training epochs/s, C over NumPy", "speed", "c", "numpy"),
+    ("training epochs/s, C over JAX's jitted scan", "speed", "c", "jax-scan"),
     ("training epochs/s, C over C by hand", "speed", "c", "handwritten"),
+    (
+        "training epochs/s, C over the training alone of C by hand",
+        "speed",
+        "c",
+        "handwritten-training",
+    ),
+    ("training epochs/s, Numba over NumPy", "speed", "numba", "numpy"),
     ("training epochs/s, Numba over the fastest peer", "speed", "numba", "peer"),
     ("training epochs/s, JAX over JAX's jitted step", "speed", "jax", "jax-step"),
     ("whole run warm, C over NumPy, time", "warm", "c", "numpy"),
     ("whole run cold, C over NumPy, time", "cold", "c", "numpy"),
     ("whole run cold, Numba over NumPy, time", "cold", "numba", "numpy"),
     ("peak memory, C over NumPy", "memory", "c", "numpy"),
+    ("conjugate gradient cold, C over NumPy, time", "cold", "cg", "numpy-cg"),
     ("conjugate gradient, NumPy with SciPy over C, time", "speed", "numpy-cg", "cg"),
 )
 PEER_KEYS = ("numpy", "pytorch", "jax-step", "jax-scan", "jax-transposed")

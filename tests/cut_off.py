@@ -8,7 +8,7 @@ from pytensor import config
 
 from logistic_cg import cg_optimization_mnist
 from logistic_sgd import sgd_optimization_mnist
-from utils.training import Monitor, model_file
+from utils.training import Monitor, checkpoint_file, model_file
 
 
 class CutOff(Exception):
@@ -43,6 +43,10 @@ TRAININGS = {"sgd": train_sgd, "cg": train_cg}
 MIDDLE = 45
 
 
+# The training functions' names for the dataset.
+DATASET = {"sgd": "dataset", "cg": "mnist_pkl_gz"}
+
+
 def resume(name, **settings):
     function = {"sgd": sgd_optimization_mnist, "cg": cg_optimization_mnist}[name]
     return function(**{"resume": "run.ckpt"} | settings)
@@ -51,6 +55,14 @@ def resume(name, **settings):
 def cut_off(train, at, **settings):
     with pytest.raises(CutOff):
         train(checkpoint="run.ckpt", monitor=Killer(at), **settings)
+
+
+def rewrite(change):
+    """Write the checkpoint again, of content that `change` has changed."""
+    content = checkpoint_file.read("run.ckpt")
+    change(content)
+    with open("run.ckpt", "wb") as file:
+        file.write(checkpoint_file.dumps(content))
 
 
 def saved(path):

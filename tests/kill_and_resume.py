@@ -19,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from processes import REPOSITORY, lines, start
+from processes import REPOSITORY, SCRIPTS, lines, start
 
 sys.path.insert(0, str(REPOSITORY))
 
@@ -132,21 +132,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("count", type=int, help="kills of each script")
     parser.add_argument("--dataset", default="digits")
-    parser.add_argument("--n-epochs", default=None, help="epochs or iterations")
-    parser.add_argument("--backend", default="auto")
-    both = ["logistic_sgd.py", "logistic_cg.py"]
-    parser.add_argument("--script", nargs="*", default=both, help="default: both")
+    parser.add_argument("--script", nargs="*", default=SCRIPTS, help="default: both")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--options",
         default="",
-        help="more options of the script, such as '--shuffle 0 --n-steps 3000'",
+        help="more options of the script, such as '--backend numba --n-steps 3000'",
     )
     options = parser.parse_args()
-    arguments = ["--dataset", options.dataset, "--backend", options.backend]
-    arguments += shlex.split(options.options)
-    if options.n_epochs is not None:
-        arguments += ["--n-epochs", options.n_epochs]
+    arguments = ["--dataset", options.dataset, *shlex.split(options.options)]
     for script in options.script:
         missed = kill_and_resume(script, options.count, arguments, options.seed)
         print(

@@ -88,10 +88,15 @@ def validation_errors(output):
     return re.findall(r"validation error (\d+\.\d{6}) %", output)
 
 
+def published_rows(name):
+    """A file of what the original program printed, row by row as dicts of text."""
+    with open(REPOSITORY / "tests" / "published" / name, newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def published(name):
     """The validation errors in a file of those that the original program printed."""
-    with open(REPOSITORY / "tests" / "published" / name) as file:
-        return [row["validation_error_percent"] for row in csv.DictReader(file)]
+    return [row["validation_error_percent"] for row in published_rows(name)]
 
 
 def error_line(finished):

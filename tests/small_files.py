@@ -39,6 +39,23 @@ def assert_splits(loaded, expected):
         assert x.flags.c_contiguous and x.flags.aligned
 
 
+def make_splits(sizes=(60, 30, 20), width=4, seed=0):
+    """Three pairs of pixels, whole 256ths of float32, and labels from 0 to 2."""
+    rng = np.random.default_rng(seed)
+    return [
+        (rng.integers(0, 256, (n, width), np.uint8) / np.float32(256), np.arange(n) % 3)
+        for n in sizes
+    ]
+
+
+def write_pickle(path, splits):
+    """Write the tutorial's file, gzipped where the name ends so; its path."""
+    raw = pickle.dumps(splits)
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(gzip.compress(raw, 1) if path.suffix == ".gz" else raw)
+    return path
+
+
 def idx_bytes(array):
     header = struct.pack(f">{1 + array.ndim}I", 0x800 + array.ndim, *array.shape)
     return header + array.tobytes()
@@ -87,18 +104,14 @@ def pickle_bytes(protocol=2):
     return pickle.dumps(((x, Y), (x, Y), (x[:1], Y[:1])), protocol)
 
 
-def model_bytes():
+def model_bytes(W=WEIGHTS["W"], metadata=WEIGHTS["metadata"], b=0):
+    """The file of a LogisticRegression of float32, as a run would write it."""
     with pytensor.config.change_flags(floatX="float32"):
-        model = LogisticRegression(T.matrix("x"), 2, 3)
-    model.W.set_value(WEIGHTS["W"])
-    return classifier_bytes(model, WEIGHTS["metadata"])
-
-
-def classifier_bytes(classifier, metadata):
-    """The file of a LogisticRegression, as a run would write it."""
-    sizes = classifier.W.get_value().shape
-    classifier.metadata = model_file.describe(*sizes, metadata)
-    return model_file.dumps(classifier.__getstate__())
+        model = LogisticRegression(T.matrix("x"), *W.shape)
+        model.metadata = model_file.describe(*W.shape, metadata)
+    model.W.set_value(W)
+    model.b.set_value(np.full(W.shape[1], b, "float32"))
+    return model_file.dumps(model.__getstate__())
 
 
 def saved_bytes(state):

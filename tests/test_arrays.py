@@ -5,7 +5,16 @@ import re
 
 import numpy as np
 import pytest
-from cut_off import MIDDLE, TRAININGS, check_resumed, cut_off, in_folder, resume, saved
+from cut_off import (
+    DATASET,
+    MIDDLE,
+    TRAININGS,
+    check_resumed,
+    cut_off,
+    in_folder,
+    resume,
+    saved,
+)
 
 import logistic_sgd
 from utils import datasets
@@ -15,8 +24,6 @@ from utils.report import page
 from utils.report.evaluation import evaluate
 
 RNG = np.random.default_rng(0)
-# The training functions' names for the dataset.
-DATASET = {"sgd": "dataset", "cg": "mnist_pkl_gz"}
 
 
 def standardised(x):
@@ -48,9 +55,11 @@ KINDS = {
     "bytes": lambda x: x,
     "images": lambda x: x.reshape(-1, 3, 4),
     "whole numbers": lambda x: x.astype(">i8"),
+    "unsigned numbers": lambda x: x.astype(np.uint16),
     "Fortran order": np.asfortranarray,
     "every second": lambda x: np.repeat(x, 2, axis=0)[::2],
     "floats": lambda x: x / np.float32(256),
+    "half floats": lambda x: (x / 256).astype(np.float16),
     "big-endian floats": lambda x: (x / 256).astype(">f8"),
     "misaligned floats": lambda x: misaligned(x / 256),
     "lists": lambda x: x.tolist(),

@@ -54,6 +54,16 @@ def test_numpy_peers_take_the_reference_gradient(monkeypatch):
     np.testing.assert_allclose(gradient, np.append(g_W, g_b), atol=1e-6)
 
 
+@pytest.mark.parametrize("zeros", [0, 0.5, 0.81, 1])
+def test_images_have_the_zeros_that_were_asked_for(zeros):
+    import growth_point
+
+    x = growth_point.images(np.random.default_rng(0), 500, 784, zeros)
+    assert np.mean(x == 0) == pytest.approx(zeros, abs=1e-4)
+    if zeros == 0.81:  # of MNIST's first 5,000 training images: 0.394
+        assert x.reshape(-1, 8).any(axis=1).mean() == pytest.approx(0.394, abs=0.02)
+
+
 MEASURE = """
 import dataclasses, json, os, sys
 import measuring

@@ -6,6 +6,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 import reference
+from compiled import Lesson
 from fused import mode_of
 from scipy.special import softmax
 
@@ -22,32 +23,14 @@ def problem(n, n_in, n_out, dtype):
     return (x * 256).astype("uint8"), *rest
 
 
-def train(images, y, backend, dtype, n_steps=5, batch_size=20):
-    """Parameters, costs and errors of a few steps of the lesson, for given images."""
+def train(images, y, backend, dtype, n_steps=5):
+    """Parameters, costs and errors of a few steps of the lesson; its functions."""
     with pytensor.config.change_flags(floatX=dtype):
-        index, x, labels = pt.lscalar(), pt.matrix("x"), pt.ivector("y")
-        classifier = logistic_sgd.LogisticRegression(x, images.shape[1], 3)
-        shared_x, shared_y = pytensor.shared(images), pytensor.shared(y)
-        minibatch = slice(index * batch_size, (index + 1) * batch_size)
-        givens = {
-            x: logistic_sgd.scaled(shared_x[minibatch]),
-            labels: shared_y[minibatch],
-        }
-        cost = classifier.negative_log_likelihood(labels)
-        gradients = pt.grad(cost, classifier.params)
-        updates = [
-            (param, param - np.asarray(0.5, dtype) * gradient)
-            for param, gradient in zip(classifier.params, gradients, strict=True)
-        ]
-        step = pytensor.function(
-            [index], cost, updates=updates, givens=givens, mode=mode_of(backend)
-        )
-        errors = pytensor.function(
-            [index], classifier.errors(labels), givens=givens, mode=mode_of(backend)
-        )
-        costs = [step(i) for i in range(n_steps)]
-        values = [param.get_value() for param in classifier.params]
-        return values, costs, [errors(i) for i in range(n_steps)], (step, errors)
+        lesson = Lesson(images, y, 3, 20, 0.5, mode_of(backend))
+    costs = [lesson.train(i) for i in range(n_steps)]
+    values = [param.get_value() for param in lesson.params]
+    errors = [lesson.validate(i) for i in range(n_steps)]
+    return values, costs, errors, (lesson.train, lesson.validate)
 
 
 def check_training(x, y, backend, dtype):

@@ -11,6 +11,7 @@ import pytest
 from changed import changed_script
 from conftest import needs_compiler
 from cut_off import (
+    DATASET,
     MIDDLE,
     Killer,
     check_resumed,
@@ -18,6 +19,7 @@ from cut_off import (
     in_folder,
     output,
     resume,
+    rewrite,
     saved,
 )
 
@@ -148,16 +150,14 @@ def test_other_dataset_of_the_same_shape_is_named(train, name, tmp_path, tiny_np
     arrays = dict(np.load(tiny_npz))
     arrays["x_test"][0, 0, 0] ^= 1
     np.savez(tmp_path / "other.npz", **arrays)
-    dataset = {"sgd": "dataset", "cg": "mnist_pkl_gz"}[name]
     with pytest.raises(CheckpointError, match="dataset is other.npz .*checkpoint /.*"):
-        resume(name, **{dataset: "other.npz"})
+        resume(name, **{DATASET[name]: "other.npz"})
 
 
 def test_same_dataset_in_another_place(train, name, tmp_path, tiny_npz):
     cut_off(train, MIDDLE)
     tiny_npz.rename(tmp_path / "moved.npz")
-    dataset = {"sgd": "dataset", "cg": "mnist_pkl_gz"}[name]
-    assert resume(name, **{dataset: "moved.npz"}).n_epochs == 6
+    assert resume(name, **{DATASET[name]: "moved.npz"}).n_epochs == 6
 
 
 def test_other_floatX_is_named(train):
@@ -207,21 +207,13 @@ def test_conjugate_gradient_computes_nothing_twice(train_cg):
     assert rest.count == whole.count - 10 * kept
 
 
-def changed(path, change):
-    """Write a sound checkpoint file of content that `change` has changed."""
-    content = checkpoint_file.read(path)
-    change(content)
-    with open(path, "wb") as file:
-        file.write(checkpoint_file.dumps(content))
-
-
 def test_conjugate_gradient_that_takes_another_path_is_refused(train_cg):
     cut_off(train_cg, MIDDLE)
 
     def slightly(content):
         content["evaluations"]["gradients"][0, 3] *= 1 + 1e-12
 
-    changed("run.ckpt", slightly)
+    rewrite(slightly)
     with pytest.raises(CheckpointError, match="theta of evaluation 2 of"):
         resume("cg")
 
@@ -239,22 +231,19 @@ def small(train, tmp_path):
         ("state", {"epoch": "3"}),
         ("state", {"iter": 44.0}),
         ("state", {"patience": math.nan}),
-        ("state", {"epoch": 10**400}),
         ("state", {"patience": 5000}),
-        ("history", {}),
         ("variables", {"W": np.zeros((3, 3)), "b": np.zeros(3)}),
         ("variables", {"W": "W", "b": "b"}),
         ("variables", {}),
         ("graph", np.zeros(0)),
         ("best_model", {"W": np.zeros((2, 2)), "b": np.zeros(2), "metadata": {}}),
         ("best_model", {}),
-        ("state", {"iter": -(10**12)}),
         ("fingerprint", 7),
         ("evaluations", None),
     ],
 )
 def test_parts_out_of_place_are_refused(small, part, value):
-    changed(small, lambda content: content.update({part: value}))
+    rewrite(lambda content: content.update({part: value}))
     with pytest.raises(CheckpointError, match="run.ckpt"):
         resume("sgd")
 
@@ -270,25 +259,25 @@ def test_evaluations_out_of_shape_are_refused(train_cg):
         sound | {"gradients": sound["gradients"][:, :-1]},
         sound | {"digests": sound["digests"][:, :-1]},
     ):
-        changed("run.ckpt", lambda content, w=wrong: content.update(evaluations=w))
+        rewrite(lambda content, wrong=wrong: content.update(evaluations=wrong))
         with pytest.raises(CheckpointError, match="run.ckpt: expected"):
             resume("cg")
 
 
-def set_model(path, model):
-    changed(path, lambda content: content["arguments"].update(model=str(model)))
+def set_model(model):
+    rewrite(lambda content: content["arguments"].update(model=str(model)))
 
 
 def test_strangers_checkpoint_replaces_no_other_file(small, tmp_path):
     (tmp_path / "letter.txt").write_text("Dear Sir")
-    set_model(small, "letter.txt")
+    set_model("letter.txt")
     with pytest.raises(ModelFileError, match="letter.txt: .*does not replace"):
         resume("sgd")
     assert (tmp_path / "letter.txt").read_text() == "Dear Sir"
 
 
 def test_strangers_checkpoint_of_a_model_whose_name_is_too_long(small):
-    set_model(small, "x" * 5000)
+    set_model("x" * 5000)
     with pytest.raises(WriteError, match="too long"):
         resume("sgd")
 
@@ -297,12 +286,13 @@ def test_strangers_checkpoint_writes_nothing_outside_the_folder(small, tmp_path)
     inside = tmp_path / "inside"
     inside.mkdir()
     os.chdir(inside)
+    small.rename("run.ckpt")
     for place in (tmp_path / "new.pkl", "../new.pkl"):
-        set_model(small, place)
+        set_model(place)
         with pytest.raises(CheckpointError, match="outside the current folder"):
-            resume("sgd", resume=small)
+            resume("sgd")
     assert not (tmp_path / "new.pkl").exists()
-    resume("sgd", resume=small, model=tmp_path / "new.pkl")
+    resume("sgd", model=tmp_path / "new.pkl")
     assert (tmp_path / "new.pkl").exists()
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytensor
 import pytest
+from cut_off import rewrite
 from small_files import WEIGHTS
 
 from utils.errors import CheckpointError
@@ -113,12 +114,7 @@ def test_generators_state_out_of_place_is_refused(written):
     generator = variables[4].get_value(borrow=True).bit_generator
     wrong = generator.state | {"state": {"state": "1", "inc": None}}
     written(variables)
-    from utils.training import checkpoint_file
-
-    content = checkpoint_file.read("run.ckpt")
-    content["variables"]["rng"] = wrong
-    with open("run.ckpt", "wb") as file:
-        file.write(checkpoint_file.dumps(content))
+    rewrite(lambda content: content["variables"].update(rng=wrong))
     with pytest.raises(CheckpointError, match="rng cannot be set"):
         resumed(make_variables())
 

@@ -17,6 +17,7 @@ from logistic_sgd import load_data
 from utils.errors import HyperparameterError
 from utils.training import checkpoint_file
 from utils.training.cluster import Cluster, ClusterError
+from utils.training.cluster.objective import ClusterObjective
 from utils.training.cluster.shards import sharding, split_evenly
 
 pytest.importorskip("distributed", reason="needs the extra `cluster`")
@@ -101,7 +102,8 @@ def test_sums_are_those_of_numpy_also_when_a_worker_is_killed(
     cluster, float64, tiny_npz, tiny_splits
 ):
     lines = []
-    objective = cluster.objective(
+    objective = ClusterObjective(
+        cluster,
         load_data,
         logistic_cg.compile_functions,
         dataset=tiny_npz,

@@ -1,13 +1,12 @@
 """Decoded datasets that are kept: served, replaced, never trusted, never in the way."""
 
-import gzip
 import io
 import os
 import pickle
 
 import numpy as np
 import pytest
-from small_files import assert_splits
+from small_files import assert_splits, make_splits, write_pickle
 
 from utils.datasets import decoded_cache, formats, load
 
@@ -20,24 +19,11 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache" / "decoded"
 
 
-def make_splits(seed=0, width=4):
-    rng = np.random.default_rng(seed)
-    return [
-        (rng.integers(0, 256, (n, width), np.uint8) / np.float32(256), np.arange(n) % 3)
-        for n in (60, 30, 20)
-    ]
-
-
-def write(path, splits):
-    path.write_bytes(gzip.compress(pickle.dumps(splits), 1))
-    return path
-
-
 @pytest.fixture
 def source(tmp_path):
     """A gzipped dataset, and what it holds."""
     splits = make_splits()
-    return write(tmp_path / "source.pkl.gz", splits), splits
+    return write_pickle(tmp_path / "source.pkl.gz", splits), splits
 
 
 def check_served(monkeypatch, path, splits):
@@ -55,7 +41,7 @@ def test_the_second_load_is_served(tmp_path, cache, monkeypatch):
     monkeypatch.undo()
     monkeypatch.setenv("LOGREG_CACHE", str(tmp_path / "cache"))
     splits = make_splits(width=20_000)
-    path = write(tmp_path / "large.pkl.gz", splits)
+    path = write_pickle(tmp_path / "large.pkl.gz", splits)
     assert_splits(load(path), splits)
     check_served(monkeypatch, path, splits)
     assert all(x.flags.writeable for x, _ in load(path))
@@ -68,7 +54,7 @@ def test_the_second_load_is_served(tmp_path, cache, monkeypatch):
 
 def test_other_floats_are_kept_as_they_are(tmp_path, monkeypatch):
     splits = [(x * np.float32(1 / 3), y) for x, y in make_splits()]
-    path = write(tmp_path / "source.pkl.gz", splits)
+    path = write_pickle(tmp_path / "source.pkl.gz", splits)
     load(path)
     check_served(monkeypatch, path, splits)
 
@@ -84,15 +70,13 @@ def test_a_changed_source_is_decoded(source):
     path, _ = source
     load(path)
     splits = make_splits(seed=1)
-    write(path, splits)
+    write_pickle(path, splits)
     assert_splits(load(path), splits)
 
 
 def test_small_and_plain_sources_are_not_kept(tmp_path, source, cache, monkeypatch):
     path, splits = source
-    plain = tmp_path / "plain.pkl"
-    plain.write_bytes(pickle.dumps(splits))
-    load(plain)
+    load(write_pickle(tmp_path / "plain.pkl", splits))
     monkeypatch.setattr(decoded_cache, "MIN_SOURCE_BYTES", path.stat().st_size + 1)
     load(path)
     assert not cache.exists()
@@ -141,7 +125,9 @@ def test_a_cache_that_cannot_be_made_is_done_without(source, cache):
 def test_the_entries_used_last_are_kept(tmp_path, cache):
     paths = []
     for index in range(decoded_cache.MAX_ENTRIES + 2):
-        paths.append(write(tmp_path / f"{index}.pkl.gz", make_splits(seed=index)))
+        paths.append(
+            write_pickle(tmp_path / f"{index}.pkl.gz", make_splits(seed=index))
+        )
         load(paths[-1])
         for age, entry in enumerate(sorted(cache.iterdir(), key=os.path.getmtime)):
             os.utime(entry, (1e9 + age, 1e9 + age))

@@ -20,14 +20,8 @@ def test_numbers_come_back_exactly(tmp_path):
     (tmp_path / "h.csv").write_bytes(history.dumps(ROWS))
     with open(tmp_path / "h.csv", newline="") as file:
         header, *found = csv.reader(file)
-    assert header == [
-        "epoch",
-        "iteration",
-        "minibatch_cost",
-        "validation_error",
-        "test_error",
-        "seconds",
-    ]
+    columns = "epoch iteration minibatch_cost validation_error test_error seconds"
+    assert header == columns.split()
     # The iteration is the number of minibatches so far, the last one among them.
     expected = [[row[0], row[1] + 1, *row[2:]] for row in ROWS]
     assert [[float(cell) for cell in row] for row in found] == expected

@@ -9,10 +9,10 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 import reference
+from compiled import Lesson
 
 jax = pytest.importorskip("jax", reason="the JAX backend needs the extra `jax`")
 
-import logistic_sgd  # noqa: E402
 from utils.backends import BackendError, jax_backend, warm_up  # noqa: E402
 
 N_ROWS, N_IN, N_OUT, BATCH = 53, 7, 4, 10
@@ -41,39 +41,16 @@ def rows_of(data, index):
     return data[index * BATCH : (index + 1) * BATCH]
 
 
-class Lesson:
-    """The tutorial's graph, its functions compiled for JAX with `givens`."""
-
-    def __init__(self, examples):
-        mode = jax_backend.jax_mode()
-        index, x, y = pt.lscalar("index"), pt.matrix("x"), pt.ivector("y")
-        self.x, self.y = (pytensor.shared(array, borrow=True) for array in examples)
-        classifier = logistic_sgd.LogisticRegression(x, N_IN, N_OUT)
-        self.W, self.b = classifier.params
-        cost = classifier.negative_log_likelihood(y)
-        g_W, g_b = pt.grad(cost, classifier.params)
-        givens = {x: rows_of(self.x, index), y: rows_of(self.y, index)}
-        self.train = pytensor.function(
-            [index],
-            cost,
-            updates=[
-                (self.W, self.W - LEARNING_RATE * g_W),
-                (self.b, self.b - LEARNING_RATE * g_b),
-            ],
-            givens=givens,
-            mode=mode,
-        )
-        self.validate = pytensor.function(
-            [index], classifier.errors(y), givens=givens, mode=mode
-        )
-
-    def stored(self):
-        return [v.container.storage[0] for v in (self.x, self.y, self.W, self.b)]
+def stored(lesson):
+    """What the variables hold, without a copy for the reader."""
+    variables = lesson.x, lesson.y, lesson.W, lesson.b
+    return [variable.container.storage[0] for variable in variables]
 
 
 @pytest.fixture
 def lesson(examples):
-    return Lesson(examples)
+    mode = jax_backend.jax_mode()
+    return Lesson(*examples, N_OUT, BATCH, LEARNING_RATE, mode)
 
 
 @each_precision
@@ -87,15 +64,15 @@ def test_training_steps_match_numpy(lesson, examples, dtype):
     tolerance = dict(rtol=0, atol=TOLERANCE[dtype])
     np.testing.assert_allclose(lesson.W.get_value(), W, **tolerance)
     np.testing.assert_allclose(lesson.b.get_value(), b, **tolerance)
-    assert {array.dtype for array in lesson.stored()[2:]} == {np.dtype(dtype)}
+    assert {array.dtype for array in stored(lesson)[2:]} == {np.dtype(dtype)}
     assert lesson.train(0).dtype == dtype
 
 
 def test_shared_variables_stay_on_the_device(lesson):
-    before = lesson.stored()
+    before = stored(lesson)
     lesson.train(0)
     lesson.validate(1)
-    after = lesson.stored()
+    after = stored(lesson)
     assert all(isinstance(array, jax.Array) for array in before + after)
     kept = [a is b for a, b in zip(after, before, strict=True)]
     assert kept == [True, True, False, False]
@@ -140,7 +117,7 @@ def test_one_call_compiles_and_changes_nothing(lesson, caplog):
 
 
 def test_products_are_asked_for_in_full_precision(lesson):
-    inputs = [np.int64(0), *lesson.stored()]
+    inputs = [np.int64(0), *stored(lesson)]
     values = {value.shape: value for value in inputs}
     ordered = [values[v.value.shape] for v in lesson.train.input_storage[1:]]
     lowered = lesson.train.vm.jit_fn.__wrapped__.lower(inputs[0], *ordered)

@@ -1,14 +1,12 @@
 """docs/lesson.md: its excerpts are the program's lines, its outputs those of runs."""
 
 import contextlib
-import csv
 import io
 import re
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from conftest import REPOSITORY
+from processes import REPOSITORY, published_rows
 
 LESSON = REPOSITORY / "docs" / "lesson.md"
 LEFT_OUT = "⋮"
@@ -129,8 +127,7 @@ def run_block(block, session):
 
 
 def test_epochs_are_those_of_the_original_program():
-    with open(Path(__file__).parent / "published" / "sgd_mnist.csv") as file:
-        published = {int(row["epoch"]): row for row in csv.DictReader(file)}
+    published = {int(row["epoch"]): row for row in published_rows("sgd_mnist.csv")}
     column = {
         "validation error": "validation_error_percent",
         "test error of best model": "test_error_of_best_model_percent",

@@ -6,6 +6,7 @@ import numpy as np
 import pytensor
 import pytest
 import reference
+from cut_off import Killer
 from scipy.optimize import minimize
 
 import logistic_sgd
@@ -41,16 +42,9 @@ def numpy_conjugate_gradient(splits, n_iterations, batch_size):
     return path, result.nfev
 
 
-class Counter(Monitor):
-    calls = 0
-
-    def advance(self, n_minibatches):
-        self.calls += n_minibatches
-
-
 def check_iterations(floatX, dataset, splits, model, capsys):
     """Five iterations on the tiny dataset, its lines and its model."""
-    monitor = Counter()
+    monitor = Killer()
     with pytensor.config.change_flags(floatX=floatX):
         result = cg_optimization_mnist(
             5, dataset, batch_size=10, model=model, monitor=monitor
@@ -58,7 +52,7 @@ def check_iterations(floatX, dataset, splits, model, capsys):
 
     path, n_evaluations = numpy_conjugate_gradient(splits, 5, 10)
     if floatX == "float64":  # cost and gradient of a minibatch are one call
-        assert monitor.calls == n_evaluations * 10
+        assert monitor.count == n_evaluations * 10
     parameters = [(theta[:36].reshape(12, 3), theta[36:]) for theta in path]
     errors = [reference.error(*p, *splits[1]) for p in parameters]
     best = int(np.argmin(errors))

@@ -12,7 +12,7 @@ from scipy.special import softmax
 import logistic_sgd
 from logistic_sgd import LogisticRegression, load_data, predict, sgd_optimization_mnist
 from utils.backends import compilation_mode
-from utils.errors import HyperparameterError, ModelFileError
+from utils.errors import HyperparameterError
 
 
 @pytest.fixture
@@ -28,6 +28,7 @@ def examples():
     with pytensor.config.change_flags(floatX="float64"):
         x = T.dmatrix("x")
         classifier = LogisticRegression(x, n_in=7, n_out=4)
+    set_parameters(classifier, values)
     return classifier, values
 
 
@@ -71,7 +72,6 @@ def test_p_y_given_x_is_softmax(examples, by_python):
 
 def test_negative_log_likelihood_and_gradients(examples):
     classifier, values = examples
-    set_parameters(classifier, values)
     y = T.ivector("y")
     cost = classifier.negative_log_likelihood(y)
     found = evaluate(
@@ -88,7 +88,6 @@ def test_negative_log_likelihood_and_gradients(examples):
 
 def test_errors_is_the_fraction_of_wrong_predictions(examples):
     classifier, values = examples
-    set_parameters(classifier, values)
     y = T.ivector("y")
     found = evaluate(
         classifier.errors(y), [classifier.input, y], [values["x"], values["y"]]
@@ -98,16 +97,13 @@ def test_errors_is_the_fraction_of_wrong_predictions(examples):
     assert found == expected
 
 
-def test_errors_other_dimensions(examples):
-    classifier, _ = examples
-    with pytest.raises(TypeError, match="dimensions"):
-        classifier.errors(T.imatrix("y"))
-
-
-def test_errors_labels_not_integers(examples):
-    classifier, _ = examples
-    with pytest.raises(NotImplementedError, match="float64"):
-        classifier.errors(T.dvector("y"))
+@pytest.mark.parametrize(
+    "y, error, message",
+    [(T.imatrix, TypeError, "dimensions"), (T.dvector, NotImplementedError, "float64")],
+)
+def test_errors_of_what_are_no_labels(examples, y, error, message):
+    with pytest.raises(error, match=message):
+        examples[0].errors(y())
 
 
 def test_stacked_on_a_hidden_layer_trains_both(examples, by_python):
@@ -239,21 +235,3 @@ def test_predict_images(trained, tiny_splits, capsys):
     found = predict(trained, images=x.tolist())
     np.testing.assert_array_equal(found, predictions(trained, x))
     assert capsys.readouterr().out == ""
-
-
-def test_predict_images_of_another_size(trained):
-    with pytest.raises(ModelFileError, match=r"expects images of shape \(n, 12\)"):
-        predict(trained, images=np.zeros((2, 5)))
-
-
-def test_predict_of_a_model_trained_on_digits(tmp_path, capsys):
-    path = tmp_path / "digits.pkl"
-    sgd_optimization_mnist(n_epochs=1, dataset="digits", batch_size=20, model=path)
-    labels = predict(path)
-    assert labels.shape == (10,)
-    assert "first 10 examples" in capsys.readouterr().out
-
-
-def test_pickled_class_is_never_of_main(trained):
-    assert b"logistic_sgd" in trained.read_bytes()
-    assert b"__main__" not in trained.read_bytes()

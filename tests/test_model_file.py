@@ -3,10 +3,8 @@
 import pickle
 
 import numpy as np
-import pytensor
-import pytensor.tensor as T
 import pytest
-from small_files import classifier_bytes, saved_bytes
+from small_files import model_bytes, saved_bytes
 
 from logistic_sgd import LogisticRegression
 from utils.training import model_file
@@ -14,18 +12,10 @@ from utils.training.model_file import ModelFileError
 
 
 @pytest.fixture
-def classifier():
-    with pytensor.config.change_flags(floatX="float32"):
-        classifier = LogisticRegression(T.matrix("x"), n_in=4, n_out=3)
-    classifier.W.set_value(np.arange(12, dtype="float32").reshape(4, 3))
-    classifier.b.set_value(np.array([1, 2, 3], dtype="float32"))
-    return classifier
-
-
-@pytest.fixture
-def saved(classifier, tmp_path):
+def saved(tmp_path):
     path = tmp_path / "best_model.pkl"
-    path.write_bytes(classifier_bytes(classifier, {"dataset": "digits", "epoch": 2}))
+    W = np.arange(12, dtype="float32").reshape(4, 3)
+    path.write_bytes(model_bytes(W, {"dataset": "digits", "epoch": 2}, b=[1, 2, 3]))
     return path
 
 

@@ -1,16 +1,13 @@
 """The tutorial's loop and its patience, on validation errors that are given to it."""
 
-import csv
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import published_rows
 
 import logistic_sgd
 from utils.training import Monitor, run
-
-PUBLISHED = Path(__file__).parent / "published" / "sgd_mnist.csv"
 
 
 def write_dataset(n, n_test):
@@ -55,8 +52,7 @@ def test_published_errors_give_the_published_run(train_on, capsys):
     The last significant improvement of the published errors is at epoch 37, where
     iter = 37 * 83 - 1 = 3070: patience 6140 ends in epoch 74, whose first is 6059.
     """
-    with open(PUBLISHED, newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = published_rows("sgd_mnist.csv")
     test = [float(row["test_error_of_best_model_percent"] or 99) / 100 for row in rows]
     # Six digits: a new best may be printed like the one before.
     validation = [

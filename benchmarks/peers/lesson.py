@@ -139,13 +139,13 @@ def report_setup(versions, n_threads=None):
     print(f"setup: {versions}, {n_threads} threads", file=sys.stderr)
 
 
-def write_raw(dataset, output):
-    """Write the data as `handwritten.c` reads it, in the machine's byte order.
+def write_raw(splits, output):
+    """Write splits as `handwritten.c` reads them, in the machine's byte order.
 
     Four int32: features, training, validation and test examples; then for each split
     the images, float32, and the labels, int32. Whole minibatches only.
     """
-    splits = [whole_minibatches(x, y) for x, y in load_data(dataset)]
+    splits = [whole_minibatches(x, y) for x, y in splits]
     header = [splits[0][0].shape[1], *(len(y) for _, y in splits)]
     with open(output, "wb") as file:
         np.array(header, np.int32).tofile(file)
@@ -204,4 +204,4 @@ if __name__ == "__main__":
     parser = argument_parser("Write MNIST as handwritten.c reads it.")
     parser.add_argument("--output", required=True, help="the file to write")
     arguments = parser.parse_args()
-    write_raw(arguments.dataset, arguments.output)
+    write_raw(load_data(arguments.dataset), arguments.output)

@@ -4,8 +4,7 @@ import gzip
 import pickle
 
 import numpy as np
-from small_files import assert_splits
-from test_decoded_cache import make_splits
+from small_files import assert_splits, make_splits
 
 from utils.datasets import decoded_cache, load
 

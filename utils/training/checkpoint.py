@@ -166,14 +166,10 @@ class Checkpoint:
     def content(self, state):
         """The bytes of the file that keeps `state` and the variables' values now."""
         columns = zip(HISTORY, zip(*state.history, strict=True), strict=True)
-        numbers = {name: getattr(state, name) for name in NUMBERS}
         return checkpoint_file.dumps(
             self._run
             | {
-                "state": {
-                    name: value.item() if isinstance(value, np.generic) else value
-                    for name, value in numbers.items()
-                },
+                "state": {name: getattr(state, name) for name in NUMBERS},
                 "history": {name: np.array(column) for name, column in columns},
                 "best_model": state.best_model,
                 "variables": {n: value_of(v) for n, v in self._variables.items()},

@@ -82,13 +82,7 @@ class Run(TrainingState):
     """
 
     def __init__(
-        self,
-        trained_by,
-        dataset,
-        n_epochs,
-        batch_size,
-        learning_rate=None,
-        **settings,
+        self, trained_by, dataset, n_epochs, batch_size, learning_rate=None, **settings
     ):
         settings = Settings(**settings)
         given = locals() | vars(settings)
@@ -162,10 +156,14 @@ class Run(TrainingState):
     def cluster_objective(self, load_data, compile_functions, splits):
         """The objective of conjugate gradient, computed on the cluster.
 
-        See `utils.training.cluster.Cluster.objective` for parameters and result.
+        See `utils.training.cluster.objective.ClusterObjective` for the parameters.
         """
+        # Imported here, because it imports asyncio, which only a cluster needs.
+        from .cluster.objective import ClusterObjective
+
         names = "batch_size", "shards", "backend"
-        return self.cluster.objective(
+        return ClusterObjective(
+            self.cluster,
             load_data,
             compile_functions,
             dataset=self.dataset,

@@ -135,13 +135,3 @@ class Cluster(contextlib.ExitStack):
                 f"{self._address}: the scheduler is gone ({error}). Start it and its "
                 "workers, and run again (a run with --checkpoint can be resumed)."
             ) from error
-
-    def objective(self, load_data, compile_functions, **run):
-        """Make the workers ready for a run: an `objective.ClusterObjective`.
-
-        Its other arguments are `run`.
-        """
-        # Imported here, because it imports asyncio, which only a cluster needs.
-        from .objective import ClusterObjective
-
-        return ClusterObjective(self, load_data, compile_functions, **run)
