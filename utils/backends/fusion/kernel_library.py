@@ -30,7 +30,10 @@ if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 FOLDER = Path(__file__).parent
-SOURCES = "problem.h", "kernel.c", "few_rows.c", "shares.c", "library.c"
+SOURCES = (
+    *("problem.h", "kernel.c", "few_rows.c", "blocks.c", "products.c", "shares.c"),
+    "library.c",
+)
 TYPES = {"float32": ("float", "int32_t"), "float64": ("double", "int64_t")}
 REFUSED = "-ffast-math", "-ffinite-math-only"  # NaN has to pass through
 

@@ -13,7 +13,7 @@ typedef struct {
     const char *y;
     ptrdiff_t n_labels, y_step; /* y_step in bytes */
     int x_is_bytes, y_is_int64;
-    int n_threads, few;         /* few: x has at most FEW_ROWS, W contiguous rows */
+    int n_threads, few;         /* few: products are taken straight from W */
     REAL *softmax, *delta;      /* results (n, n_out), or NULL */
     int64_t *predicted;         /* and (n,) */
 } problem;
