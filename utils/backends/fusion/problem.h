@@ -14,6 +14,7 @@ typedef struct {
     ptrdiff_t n_labels, y_step; /* y_step in bytes */
     int x_is_bytes, y_is_int64;
     int n_threads, few;         /* few: products are taken straight from W */
+    int alone;                  /* no threads may be asked to help */
     REAL *softmax, *delta;      /* results (n, n_out), or NULL */
     int64_t *predicted;         /* and (n,) */
 } problem;

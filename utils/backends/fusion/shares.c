@@ -7,6 +7,11 @@
 
 #ifdef _OPENMP
 #include <omp.h>
+#include <unistd.h>
+
+/* The process that has the threads: a child of fork() inherits none of them. */
+static pid_t owner;
+__attribute__((constructor)) static void remember_process(void) { owner = getpid(); }
 #endif
 
 #define THREAD_WORK 250e3 /* multiply-adds that are worth one more thread */
@@ -199,7 +204,7 @@ static ptrdiff_t softmax_regression(const problem *p, void *workspace, double *r
     double total = 0;
     ptrdiff_t bad_row = -1;
 
-#pragma omp parallel num_threads(p->n_threads)
+#pragma omp parallel if (!p->alone) num_threads(p->n_threads)
     {
 #pragma omp for schedule(static)
         for (int t = 0; t < p->n_threads; t++) {
@@ -236,6 +241,7 @@ static void plan(problem *p)
     int most = 1;
 #ifdef _OPENMP
     most = omp_get_max_threads();
+    p->alone = getpid() != owner;
 #endif
     p->few = p->n_in < BLOCK ||
              (p->n <= (p->n_out < 32 ? 1 : FEW_ROWS) && p->W_column == 1);
