@@ -1,5 +1,7 @@
 """PyTensor modes for the backends C, Numba and JAX."""
 
+import sys
+
 from pytensor import config
 from pytensor.compile.mode import Mode, get_mode
 from pytensor.graph.utils import MethodNotDefined
@@ -7,11 +9,21 @@ from pytensor.link.c.basic import CLinker
 from pytensor.link.c.exceptions import CompileError
 from pytensor.link.vm import VMLinker
 
-import utils.backends.fusion  # noqa: F401  registers its rewrites
-from utils.backends import c_compiler, compile_cache
+import utils.backends.c_graph
+import utils.backends.fusion  # noqa: F401  both register their rewrites
+from utils.backends import blas, c_compiler, compile_cache
 from utils.errors import BackendError
 
 BACKENDS = ("auto", "c", "numba", "jax")
+
+# GCC makes vector code of a loop of tanh, exp or log where glibc declares its vector
+# functions, which it does for -ffast-math alone (that would lose NaN; they do not), and
+# where it takes the loop for hot, which one far down in a module is not by default.
+VECTOR_CODE = (
+    ["-D__FAST_MATH__", "--param=hot-bb-frequency-fraction=1000000000"]
+    if sys.platform == "linux"
+    else []
+)
 
 
 class OneModuleLinker(CLinker):
@@ -27,14 +39,19 @@ class OneModuleLinker(CLinker):
         # The CVM stores new values of shared variables itself, and asks for this.
         self.updated_vars = updated_vars
 
+    def compile_args(self):
+        return [*super().compile_args(), *VECTOR_CODE]
+
     def make_thunk(self, input_storage=None, output_storage=None, storage_map=None):
         arguments = (input_storage, output_storage, storage_map)
         try:
-            if all(map(_fits_one_module, self.node_order)):
+            if _fit_one_module(self.node_order):
                 return super().make_thunk(*arguments)
             vm = VMLinker(use_cloop=True).accept(self.fgraph, self.no_recycling)
             vm.accept_var_updates(self.updated_vars)
-            return vm.make_thunk(*arguments)
+            flags = " ".join([config.gcc__cxxflags, *VECTOR_CODE])
+            with config.change_flags(gcc__cxxflags=flags):
+                return vm.make_thunk(*arguments)
         except (CompileError, ImportError) as error:
             lines = str(error).strip().splitlines()
             reason = next((line for line in lines if "error: " in line), lines[0])
@@ -45,24 +62,28 @@ class OneModuleLinker(CLinker):
             ) from error
 
 
-def _fits_one_module(node):
-    """Return whether an operation's C code works in one module with those before it.
+def _fit_one_module(nodes):
+    """Return whether the C code of some operations works in one module.
 
-    Some code reads an operand as a Python object, ``py_<name>``, which a module has
-    only for the function's own inputs.
+    Some reads an operand as a Python object, ``py_<name>``, which a module has only for
+    the function's own inputs; and which no longer is the operand where a BLAS call has
+    put a contiguous copy in its place.
     """
-    inputs = [f"input_{i}_" for i in range(len(node.inputs))]
-    outputs = [f"output_{i}_" for i in range(len(node.outputs))]
-    sub = dict.fromkeys(("fail", "failure_var", "params", "struct_id"), "")
-    try:
-        code = node.op.c_code(node, "", inputs, outputs, sub)
-    except (AttributeError, NotImplementedError, MethodNotDefined):
-        return False
-    return not any(
-        f"py_{name}" in code
-        for name, variable in zip(inputs, node.inputs, strict=True)
-        if variable.owner is not None
-    )
+    as_objects, copied = set(), set()
+    for node in nodes:
+        inputs = [f"input_{i}_" for i in range(len(node.inputs))]
+        outputs = [f"output_{i}_" for i in range(len(node.outputs))]
+        sub = dict.fromkeys(("fail", "failure_var", "params", "struct_id"), "")
+        try:
+            code = node.op.c_code(node, "", inputs, outputs, sub)
+        except (AttributeError, NotImplementedError, MethodNotDefined):
+            return False
+        for name, variable in zip(inputs, node.inputs, strict=True):
+            if f"py_{name}" in code:
+                as_objects.add(variable)
+            if f" {name} = " in code:
+                copied.add(variable)
+    return not as_objects & copied and all(v.owner is None for v in as_objects)
 
 
 def compilation_mode(backend="auto"):
@@ -119,14 +140,10 @@ def compilation_mode(backend="auto"):
             ) from error
         return jax_mode()
     compile_cache.mend_c()
-    blas = config._config_var_dict["blas__ldflags"]
-    if blas.is_default and not hasattr(blas, "val"):
-        # Asked for a BLAS, PyTensor searches the disk for seconds, and warns if it was
-        # installed by pip and finds none.
-        config.blas__ldflags = ""
+    blas.choose(c_compiler.find().openmp)
     mode = Mode(OneModuleLinker(), "fast_run")
     # With none linked, NumPy's BLAS is far ahead of PyTensor's own loops in C.
-    return mode if config.blas__ldflags else mode.excluding("BlasOpt", "c_blas")
+    return mode if blas.is_linked() else mode.excluding("BlasOpt", "c_blas")
 
 
 def shared_variables(*functions, updated=False):
