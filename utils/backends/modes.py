@@ -71,7 +71,7 @@ def _fit_one_module(nodes):
     """
     as_objects, copied = set(), set()
     for node in nodes:
-        inputs = [f"input_{i}_" for i in range(len(node.inputs))]
+        inputs = [f"input_{node.inputs.index(v)}_" for v in node.inputs]
         outputs = [f"output_{i}_" for i in range(len(node.outputs))]
         sub = dict.fromkeys(("fail", "failure_var", "params", "struct_id"), "")
         try:
