@@ -3,8 +3,9 @@
 from pytensor import config
 from pytensor.compile.mode import Mode, get_mode
 
-import utils.backends.fusion  # noqa: F401  registers its rewrites
-from utils.backends import c_compiler, compile_cache, joined_slices, linker
+import utils.backends.c_graph
+import utils.backends.fusion  # noqa: F401  both register their rewrites
+from utils.backends import blas, c_compiler, compile_cache, joined_slices, linker
 from utils.errors import BackendError
 
 BACKENDS = ("auto", "c", "numba", "jax")
@@ -65,14 +66,10 @@ def compilation_mode(backend="auto"):
         return jax_mode()
     compile_cache.mend_c()
     linker.start()
-    blas = config._config_var_dict["blas__ldflags"]
-    if blas.is_default and not hasattr(blas, "val"):
-        # Asked for a BLAS, PyTensor searches the disk for seconds, and warns if it was
-        # installed by pip and finds none.
-        config.blas__ldflags = ""
+    blas.choose(c_compiler.find().openmp)
     mode = Mode(linker.OneModuleLinker(), "fast_run").including(joined_slices.TAG)
     # With none linked, NumPy's BLAS is far ahead of PyTensor's own loops in C.
-    return mode if config.blas__ldflags else mode.excluding("BlasOpt", "c_blas")
+    return mode if blas.is_linked() else mode.excluding("BlasOpt", "c_blas")
 
 
 def shared_variables(*functions, updated=False):
