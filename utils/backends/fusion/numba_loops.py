@@ -1,165 +1,264 @@
-"""Loops over some rows, as in `kernel.c`, for machines that have no compiler.
+"""The loops of the fused operations for Numba, where there is no compiler.
 
-The innermost loops run over the features, so that LLVM turns them into vectors. All are
-plain loops: Numba's array expressions take seconds to compile.
+Most pixels are zero, and add nothing. So each row gets a mask of its blocks of pixels
+that have ink; its logits are sums over these blocks, and the gradient of a block is a
+sum over the rows that have ink there. Where a weight or a residual is not finite, 0
+times it is NaN, and all blocks are taken.
+
+Arrays are pointers and strides in elements. A chunk's logits, later its residual, are z
+(classes, CHUNK); weights and gradient are (blocks, classes, LANES), where the classes
+are rounded up to whole tiles.
 """
 
 import numba
 import numpy as np
-from numba.extending import overload
-from pytensor.link.numba.dispatch.basic import numba_njit
 
-CHUNK = 48  # rows, which the gradient reads for the second time from the cache
-PANEL = 5  # classes; the loops below are unrolled for five
+from utils.backends.fusion.numba_tiles import (
+    CHUNK,
+    LANES,
+    add_gradient,
+    add_logits,
+    add_tile,
+    add_totals,
+    empty_tile,
+    exp_of_negative,
+    ink,
+    lowest_bit,
+    pack_block,
+    retyped,
+    shifted,
+    width_of,
+)
 
-# Sums over features may be taken in any order; NaN and infinity keep their meaning. All
-# other arithmetic keeps its order, as it would not with PyTensor's default.
-inner = numba_njit(fastmath={"reassoc", "contract", "nsz"}, error_model="numpy")
-outer = numba_njit(fastmath=False, error_model="numpy")
+part = numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+NONE, ONE, ALL = np.uint64(0), np.uint64(1), np.uint64(2**64 - 1)
+SIZES = (
+    "n n_labels n_in n_out x_row x_column W_row W_column b_step y_step shares memory "
+    "learning"
+).split()
 
 
-def chunk_rows(x, first, rows, pixels):
-    """Return some rows of x as floats; bytes are written to `pixels`, over 256."""
+def share(x, W, b, y, sizes, tiles, masks, results, t):
+    """Compute share `t` of a loss and its gradients, or of the errors.
 
+    Parameters
+    ----------
+    x, W, b, y : pointers
+    sizes : pointer to int64
+        As `SIZES` names them: the last says whether there is a loss to compute.
+    tiles, masks, results : pointers to memory for all shares
+        A share's part of `tiles` has `memory` numbers, and begins with the gradient.
+        Its results are, as float64, the loss or the number of errors, whether a label
+        is no class, and the gradient by b.
+    t : int
+    """
+    n, n_labels, n_in, n_out = sizes[0], sizes[1], sizes[2], sizes[3]
+    x_row, x_column, W_row, W_column = sizes[4], sizes[5], sizes[6], sizes[7]
+    b_step, y_step, shares, memory, learning = (
+        sizes[8],
+        sizes[9],
+        sizes[10],
+        sizes[11],
+        sizes[12],
+    )
+    panels, blocks = -(-n_out // width_of(tiles)), -(-n_in // LANES)
+    classes = panels * width_of(tiles)
+    gradient = shifted(retyped(tiles, b), t * memory)
+    weights = shifted(gradient, blocks * classes * LANES)
+    bias = shifted(weights, blocks * classes * LANES)
+    z = shifted(bias, classes)
+    largest = shifted(z, classes * CHUNK)
+    total = shifted(largest, CHUNK)
+    copy = retyped(shifted(total, CHUNK), x)
+    inked, results = shifted(masks, t * blocks), shifted(results, t * (classes + 2))
 
-@overload(chunk_rows)
-def chunk_rows_of(x, first, rows, pixels):
-    def of_floats(x, first, rows, pixels):
-        return x[first : first + rows]
-
-    def of_bytes(x, first, rows, pixels):
-        unit = pixels.dtype.type(1 / 256)
+    every = not pack(W, W_row, W_column, n_in, n_out, classes, weights)
+    for c in range(classes):
+        bias[c] = b[c * b_step] if c < n_out else 0
+        results[c + 2] = 0
+    for k in range(blocks * classes * LANES):
+        gradient[k] = 0
+    result = 0.0
+    end = n * (t + 1) // shares
+    for first in range(n * t // shares, end, CHUNK):
+        rows, labels = min(CHUNK, end - first), shifted(y, first * y_step)
+        at = shifted(x, first * x_row)
+        at, row = chunk_rows(at, x_row, x_column, rows, n_in, copy)
+        chunk_logits(at, row, rows, n_in, panels, weights, bias, tiles, every, z, inked)
+        chunk_largest(z, n_out, largest, total)
+        if not learning:
+            result += chunk_mistakes(z, n_out, rows, labels, y_step, largest, total)
+            continue
+        scale, labelled = 1 / max(n_labels, 1), max(min(rows, n_labels - first), 0)
+        loss, fits = chunk_residual(
+            z, n_out, rows, labels, y_step, labelled, scale, largest, total
+        )
+        if not fits:
+            results[1] = 1
+            return
+        result += loss
         for r in range(rows):
-            from_row, to_row = x[first + r], pixels[r]
-            for k in range(len(to_row)):
-                to_row[k] = pixels.dtype.type(from_row[k]) * unit
-        return pixels[:rows]
-
-    return of_bytes if x.dtype == numba.uint8 else of_floats
-
-
-@inner
-def chunk_logits(x, Wt, z):
-    """Set z (CHUNK, classes) to ``x @ Wt.T``, two rows and five classes at a time."""
-    zero, rows = x.dtype.type(0), len(x)
-    for i in range(0, rows, 2):
-        j = min(i + 1, rows - 1)
-        x0, x1 = x[i], x[j]
-        for c in range(0, len(Wt), PANEL):
-            w0, w1, w2, w3, w4 = Wt[c], Wt[c + 1], Wt[c + 2], Wt[c + 3], Wt[c + 4]
-            s0 = s1 = s2 = s3 = s4 = t0 = t1 = t2 = t3 = t4 = zero
-            for k in range(x.shape[1]):
-                s0 += x0[k] * w0[k]
-                s1 += x0[k] * w1[k]
-                s2 += x0[k] * w2[k]
-                s3 += x0[k] * w3[k]
-                s4 += x0[k] * w4[k]
-                t0 += x1[k] * w0[k]
-                t1 += x1[k] * w1[k]
-                t2 += x1[k] * w2[k]
-                t3 += x1[k] * w3[k]
-                t4 += x1[k] * w4[k]
-            zi, zj = z[i], z[j]
-            zi[c], zi[c + 1], zi[c + 2], zi[c + 3], zi[c + 4] = s0, s1, s2, s3, s4
-            zj[c], zj[c + 1], zj[c + 2], zj[c + 3], zj[c + 4] = t0, t1, t2, t3, t4
+            for block in range(0 if total[r] == total[r] else blocks):
+                inked[block] |= ONE << np.uint64(r)
+            for c in range(n_out):
+                results[c + 2] += z[c * CHUNK + r]
+        chunk_gradient(at, row, n_in, panels, tiles, z, inked, gradient)
+    results[0], results[1] = result, 0
 
 
-@inner
-def chunk_gradient(x, delta, gWt):
-    """Add ``delta.T @ x`` to gWt (classes, n_in), four rows, five classes at a time."""
-    last = len(x) - 1
-    for r in range(0, len(x), 4):
-        x0, x1 = x[r], x[min(r + 1, last)]
-        x2, x3 = x[min(r + 2, last)], x[min(r + 3, last)]
-        d0, d1, d2, d3 = delta[r], delta[r + 1], delta[r + 2], delta[r + 3]
-        for c in range(0, len(gWt), PANEL):
-            e, f, g, h, i = c, c + 1, c + 2, c + 3, c + 4
-            e0, e1, e2, e3, ge = d0[e], d1[e], d2[e], d3[e], gWt[e]
-            f0, f1, f2, f3, gf = d0[f], d1[f], d2[f], d3[f], gWt[f]
-            g0, g1, g2, g3, gg = d0[g], d1[g], d2[g], d3[g], gWt[g]
-            h0, h1, h2, h3, gh = d0[h], d1[h], d2[h], d3[h], gWt[h]
-            i0, i1, i2, i3, gi = d0[i], d1[i], d2[i], d3[i], gWt[i]
-            for k in range(x.shape[1]):
-                p0, p1, p2, p3 = x0[k], x1[k], x2[k], x3[k]
-                ge[k] += p0 * e0 + p1 * e1 + p2 * e2 + p3 * e3
-                gf[k] += p0 * f0 + p1 * f1 + p2 * f2 + p3 * f3
-                gg[k] += p0 * g0 + p1 * g1 + p2 * g2 + p3 * g3
-                gh[k] += p0 * h0 + p1 * h1 + p2 * h2 + p3 * h3
-                gi[k] += p0 * i0 + p1 * i1 + p2 * i2 + p3 * i3
+@part
+def pack(W, row, column, n_in, n_out, classes, weights):
+    """Set weights to W, and return whether all of it is finite."""
+    finite = True
+    for k in range(-(-n_in // LANES) * classes * LANES):
+        weights[k] = 0
+    for block in range(n_in // LANES):
+        for c in range(n_out):
+            to, start = (block * classes + c) * LANES, block * LANES * row + c * column
+            finite &= pack_block(weights, to, W, start, row)
+    # The last block is not whole: it begins among the pixels of the one before.
+    block, first = n_in // LANES, max(n_in - LANES, 0)
+    for k in range(block * LANES, n_in):
+        for c in range(n_out):
+            w = W[k * row + c * column]
+            finite &= w - w == 0
+            weights[(block * classes + c) * LANES + k - first] = w
+    return finite
 
 
-@outer
-def pack(W, Wt):
-    """Set the first rows of Wt (classes, n_in) to W transposed, the others to zero."""
-    for c in range(len(Wt)):
-        for k in range(len(W)):
-            Wt[c, k] = W[k, c] if c < W.shape[1] else 0
+@part
+def chunk_rows(x, row, column, rows, n_in, copy):
+    """Return rows whose pixels stand side by side, LANES at least, and their stride."""
+    if column == 1 and n_in >= LANES:
+        return x, row
+    width = max(n_in, LANES)
+    for r in range(rows):
+        for k in range(width):
+            copy[r * width + k] = x[r * row + k * column] if k < n_in else 0
+    return copy, width
 
 
-@outer
-def share_loss(x, W, b, y, begin, end, Wt, gWt, gb):
-    """Set the gradients of rows begin..end; return their loss and a bad row or -1."""
-    n_out, n_labels = len(b), len(y)
-    zero = W.dtype.type(0)
-    scale = W.dtype.type(1 / max(n_labels, 1))
-    z, pixels = np.empty((CHUNK, len(Wt)), W.dtype), np.empty((CHUNK, len(W)), W.dtype)
-    loss = 0.0
-    pack(W, Wt)
-    for c in range(len(Wt)):
-        gb[c] = 0
-        for k in range(len(W)):
-            gWt[c, k] = 0
-    for first in range(begin, end, CHUNK):
-        rows = min(CHUNK, end - first)
-        chunk = chunk_rows(x, first, rows, pixels)
-        chunk_logits(chunk, Wt, z)
+@part
+def chunk_logits(x, row, rows, n_in, panels, weights, bias, tiles, every, z, inked):
+    """Set z to the logits, and inked to the mask of the rows of each block."""
+    width, blocks, last = width_of(tiles), -(-n_in // LANES), max(n_in - LANES, 0)
+    for c in range(panels * width):
         for r in range(CHUNK):
-            label = np.int64(-1)
-            if first + r < n_labels and r < rows:
-                label = np.int64(y[first + r])
-                if label < 0:
-                    label += n_out
-                if label < 0 or label >= n_out:
-                    return loss, first + r
-            largest, total = z[r, 0] + b[0], zero
-            for c in range(n_out):
-                z[r, c] += b[c]
-                if z[r, c] > largest:
-                    largest = z[r, c]
-            if label >= 0:
-                loss += largest - z[r, label]
-            for c in range(n_out):
-                z[r, c] = np.exp(z[r, c] - largest)
-                total += z[r, c]
-            weight = scale / total if label >= 0 else zero * total
-            for c in range(n_out):
-                z[r, c] = z[r, c] * weight if r < rows else zero
-            if label >= 0:
-                loss += np.log(total)
-                z[r, label] -= scale
-            for c in range(n_out):
-                gb[c] += z[r, c]
-        chunk_gradient(chunk, z, gWt)
-    return loss, -1
-
-
-@outer
-def share_mistakes(x, W, b, y, begin, end, Wt):
-    """Return for how many of the rows begin..end another class is the most probable."""
-    n_out, mistakes = len(b), 0
-    z, pixels = np.empty((CHUNK, len(Wt)), W.dtype), np.empty((CHUNK, len(W)), W.dtype)
-    pack(W, Wt)
-    for first in range(begin, end, CHUNK):
-        rows = min(CHUNK, end - first)
-        chunk_logits(chunk_rows(x, first, rows, pixels), Wt, z)
+            z[c * CHUNK + r] = bias[c]
+    for block in range(blocks):
+        inked[block] = NONE
+    # At most 64 blocks for all rows, whose weights remain in the fastest cache.
+    words = -(-blocks // 64)
+    word = -(-blocks // (words * 8)) * 8
+    for first in range(0, blocks, word):
+        end = min(first + word, blocks)
+        whole = first + (min(end, n_in // LANES) - first) // 8 * 8
         for r in range(rows):
-            best, total = 0, W.dtype.type(0)
-            for c in range(n_out):
-                z[r, c] += b[c]
-                total += z[r, c]
-                if z[r, c] > z[r, best]:
-                    best = c
-            if np.isnan(total) or z[r, best] == np.inf:
-                best = 0  # the softmax would be NaN, and its argmax 0
-            mistakes += best != y[first + r]
+            mask = ALL >> np.uint64(64 - end + first) if every else NONE
+            for block in range(first, whole, 8):
+                bits = ink(x, r * row + block * LANES, 8)
+                mask |= bits << np.uint64(block - first)
+            for block in range(whole, end):
+                bits = ink(x, r * row + min(block * LANES, last), 1)
+                mask |= bits << np.uint64(block - first)
+            for panel in range(panels):
+                tile, left = empty_tile(tiles), mask
+                while left:
+                    block = first + lowest_bit(left)
+                    left &= left - ONE
+                    inked[block] |= ONE << np.uint64(r)
+                    pixels = r * row + min(block * LANES, last)
+                    place = (block * panels + panel) * width * LANES
+                    tile = add_logits(tile, x, pixels, weights, place)
+                add_totals(tile, z, panel * width * CHUNK + r)
+
+
+@part
+def chunk_largest(z, n_out, largest, total):
+    """Set largest to each row's largest logit, and total to NaN if one is, or to 0."""
+    for r in range(CHUNK):
+        largest[r], total[r] = z[r], 0
+    for c in range(n_out):
+        for r in range(CHUNK):
+            v = z[c * CHUNK + r]
+            largest[r] = v if v > largest[r] else largest[r]
+            total[r] = total[r] if v == v else v
+
+
+@part
+def class_of(label, n_out):
+    """Return a label as a class; negative ones count from the last."""
+    return np.int64(label) + (n_out if label < 0 else 0)
+
+
+@part
+def chunk_residual(z, n_out, rows, y, y_step, labelled, scale, largest, total):
+    """Turn z into the residual, and return the loss and whether the labels fit."""
+    loss = 0.0
+    for r in range(labelled):
+        label = class_of(y[r * y_step], n_out)
+        if label < 0 or label >= n_out:
+            return loss, False
+        loss += largest[r] - z[label * CHUNK + r]
+    for c in range(n_out):
+        for r in range(CHUNK):
+            p = exp_of_negative(z[c * CHUNK + r] - largest[r])
+            z[c * CHUNK + r] = p
+            total[r] += p
+    for r in range(CHUNK):
+        largest[r] = scale / total[r] if r < labelled else 0 * total[r]
+    for c in range(n_out):
+        for r in range(CHUNK):
+            p = z[c * CHUNK + r] * largest[r]
+            z[c * CHUNK + r] = p if r < rows else 0
+    for r in range(labelled):
+        loss += np.log(total[r])
+        z[class_of(y[r * y_step], n_out) * CHUNK + r] -= scale
+    return loss, True
+
+
+@part
+def chunk_gradient(x, row, n_in, panels, tiles, z, inked, gradient):
+    """Add the products of the rows with their residuals to the gradient."""
+    width, last = width_of(tiles), max(n_in - LANES, 0)
+    for block in range(-(-n_in // LANES)):
+        for panel in range(panels):
+            tile, left = empty_tile(tiles), inked[block]
+            while left:
+                r = lowest_bit(left)
+                left &= left - ONE
+                pixels = r * row + min(block * LANES, last)
+                tile = add_gradient(tile, x, pixels, z, panel * width * CHUNK + r)
+            add_tile(tile, gradient, (block * panels + panel) * width * LANES)
+
+
+@part
+def chunk_mistakes(z, n_out, rows, y, y_step, largest, total):
+    """Return for how many rows another class is the most probable."""
+    mistakes = 0
+    for r in range(rows):
+        best = 0  # also where the softmax is NaN: so NumPy's argmax has it
+        if total[r] == 0 and largest[r] != np.inf:
+            while z[best * CHUNK + r] != largest[r]:
+                best += 1
+        mistakes += best != y[r * y_step]
     return mistakes
+
+
+def sum_shares(tiles, sizes, classes, results, gW, gb):
+    """Set gW (n_in, n_out) and gb to the sums over the shares."""
+    n_in, n_out, shares, memory = sizes[2], sizes[3], sizes[10], sizes[11]
+    last = max(n_in - LANES, 0)
+    for t in range(1, shares):
+        for k in range(-(-n_in // LANES) * classes * LANES):
+            tiles[k] += tiles[t * memory + k]
+    for k in range(n_in):
+        block = k // LANES
+        lane = k - min(block * LANES, last)
+        for c in range(n_out):
+            gW[k * n_out + c] = tiles[(block * classes + c) * LANES + lane]
+    for c in range(n_out):
+        total = 0.0
+        for t in range(shares):
+            total += results[t * (classes + 2) + c + 2]
+        gb[c] = total
