@@ -2,8 +2,8 @@
 
 A tile has, for each of a few classes, the sums of LANES neighbouring features. LLVM
 does not keep an array of sums in registers, so these steps are written in its own
-vectors, which it has on every processor. Memory is a pointer of Numba's, and offsets count
-elements: no arrays are described, and there is little to compile.
+vectors, which it has on every processor. Memory is a pointer of Numba's, and offsets
+count elements: no arrays are described, and there is little to compile.
 """
 
 from llvmlite import ir
@@ -212,7 +212,7 @@ def add_totals(typingctx, tile, z, row):
 
 @intrinsic(prefer_literal=True)
 def ink(typingctx, x, at, blocks):
-    """Return a bit for each of 1 or 8 blocks from ``x[at]`` on: are not all pixels 0?"""
+    """Return a bit for each of 1 or 8 blocks from ``x[at]`` on: 0 if all pixels are."""
     count = blocks.literal_value
 
     def code(context, builder, signature, values):
