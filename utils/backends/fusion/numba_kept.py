@@ -1,7 +1,7 @@
-"""Loops that are compiled by themselves, kept on disk, and called by their names.
+"""Numba's loops as functions that are compiled once, and called by their names.
 
-Code that were part of PyTensor's functions would be optimized with them again at each
-of the levels that PyTensor wraps them in, which is most of a first start.
+Code that is part of a function of PyTensor's is optimized again at each of the levels
+that PyTensor wraps it in: that was most of a first start.
 """
 
 import os
@@ -17,14 +17,15 @@ from numba.extending import intrinsic
 from pytensor import config
 from pytensor.link.numba.cache import CACHED_SRC_FUNCTIONS
 
-from utils.backends.fusion.numba_loops import share, sum_shares
-from utils.backends.fusion.numba_tiles import CHUNK, LANES, Tile
+from utils.backends.fusion.numba_shares import share, sum_shares
+from utils.backends.fusion.numba_tiles import CHUNK, Tile
+from utils.backends.fusion.numba_vectors import LANES
 
 THREAD_WORK = 1e6  # multiply-adds that are worth one more thread
 MOST_THREADS = int(os.environ.get("OMP_NUM_THREADS", "0").split(",")[0])
 # Asking starts Numba's threads, which makes `prange` known to code that is loaded.
-# Numba itself does so only for kept functions that were compiled together with their
-# loops: one that was compiled around kept loops would jump to address 0.
+# Numba itself does so only where it compiles: a function that it had kept would jump to
+# address 0.
 MOST_THREADS = min(MOST_THREADS or 2**16, numba.get_num_threads())
 
 # What is kept on disk is kept under this key: no one looks at the sources.
@@ -110,24 +111,18 @@ def run(
     classes, blocks = -(-n_out // width) * width, -(-n_in // LANES)
     memory = classes * (2 * blocks * LANES + CHUNK + 1) + 2 * CHUNK
     if x_column != 1 or n_in < LANES:
-        memory += CHUNK * (n_in + LANES) * (8 // itemsize)
+        memory += CHUNK * max(n_in, LANES)  # for a copy of a chunk's rows
     memory = -(-memory * itemsize // 64) * 64 // itemsize
     tiles = np.empty(shares * memory * itemsize + 64, np.uint8)
     tiles_at = -(-address_of(tiles) // 64) * 64
-    masks, results = (
-        np.empty(shares * blocks, np.uint64),
-        np.empty((shares, 2 + classes)),
-    )
-    sizes = np.empty(13, np.int64)
+    masks = np.empty(shares * blocks, np.uint64)
+    results, sizes = np.empty((shares, 1 + classes)), np.empty(13, np.int64)
     sizes[0], sizes[1], sizes[2], sizes[3] = n, n_labels, n_in, n_out
     sizes[4], sizes[5], sizes[6], sizes[7] = x_row, x_column, W_row, W_column
     sizes[8], sizes[9], sizes[10], sizes[11] = b_step, y_step, shares, memory
     sizes[12] = gW != 0
-    sizes_at, masks_at, results_at = (
-        address_of(sizes),
-        address_of(masks),
-        address_of(results),
-    )
+    sizes_at, masks_at = address_of(sizes), address_of(masks)
+    results_at = address_of(results)
     if shares == 1 or setting(1):
         for t in range(shares):
             call(share, x, W, b, y, sizes_at, tiles_at, masks_at, results_at, t)
@@ -141,7 +136,7 @@ def run(
     kept_alive(masks)
     total = 0.0
     for t in range(shares):
-        if results[t, 1]:
+        if results[t, 0] == -1:
             return -1.0
         total += results[t, 0]
     return total

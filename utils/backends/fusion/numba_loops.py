@@ -15,95 +15,23 @@ import numpy as np
 
 from utils.backends.fusion.numba_tiles import (
     CHUNK,
-    LANES,
     add_gradient,
     add_logits,
     add_tile,
     add_totals,
     empty_tile,
+    width_of,
+)
+from utils.backends.fusion.numba_vectors import (
+    LANES,
     exp_of_negative,
     ink,
     lowest_bit,
     pack_block,
-    retyped,
-    shifted,
-    width_of,
 )
 
 part = numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 NONE, ONE, ALL = np.uint64(0), np.uint64(1), np.uint64(2**64 - 1)
-SIZES = (
-    "n n_labels n_in n_out x_row x_column W_row W_column b_step y_step shares memory "
-    "learning"
-).split()
-
-
-def share(x, W, b, y, sizes, tiles, masks, results, t):
-    """Compute share `t` of a loss and its gradients, or of the errors.
-
-    Parameters
-    ----------
-    x, W, b, y : pointers
-    sizes : pointer to int64
-        As `SIZES` names them: the last says whether there is a loss to compute.
-    tiles, masks, results : pointers to memory for all shares
-        A share's part of `tiles` has `memory` numbers, and begins with the gradient.
-        Its results are, as float64, the loss or the number of errors, whether a label
-        is no class, and the gradient by b.
-    t : int
-    """
-    n, n_labels, n_in, n_out = sizes[0], sizes[1], sizes[2], sizes[3]
-    x_row, x_column, W_row, W_column = sizes[4], sizes[5], sizes[6], sizes[7]
-    b_step, y_step, shares, memory, learning = (
-        sizes[8],
-        sizes[9],
-        sizes[10],
-        sizes[11],
-        sizes[12],
-    )
-    panels, blocks = -(-n_out // width_of(tiles)), -(-n_in // LANES)
-    classes = panels * width_of(tiles)
-    gradient = shifted(retyped(tiles, b), t * memory)
-    weights = shifted(gradient, blocks * classes * LANES)
-    bias = shifted(weights, blocks * classes * LANES)
-    z = shifted(bias, classes)
-    largest = shifted(z, classes * CHUNK)
-    total = shifted(largest, CHUNK)
-    copy = retyped(shifted(total, CHUNK), x)
-    inked, results = shifted(masks, t * blocks), shifted(results, t * (classes + 2))
-
-    every = not pack(W, W_row, W_column, n_in, n_out, classes, weights)
-    for c in range(classes):
-        bias[c] = b[c * b_step] if c < n_out else 0
-        results[c + 2] = 0
-    for k in range(blocks * classes * LANES):
-        gradient[k] = 0
-    result = 0.0
-    end = n * (t + 1) // shares
-    for first in range(n * t // shares, end, CHUNK):
-        rows, labels = min(CHUNK, end - first), shifted(y, first * y_step)
-        at = shifted(x, first * x_row)
-        at, row = chunk_rows(at, x_row, x_column, rows, n_in, copy)
-        chunk_logits(at, row, rows, n_in, panels, weights, bias, tiles, every, z, inked)
-        chunk_largest(z, n_out, largest, total)
-        if not learning:
-            result += chunk_mistakes(z, n_out, rows, labels, y_step, largest, total)
-            continue
-        scale, labelled = 1 / max(n_labels, 1), max(min(rows, n_labels - first), 0)
-        loss, fits = chunk_residual(
-            z, n_out, rows, labels, y_step, labelled, scale, largest, total
-        )
-        if not fits:
-            results[1] = 1
-            return
-        result += loss
-        for r in range(rows):
-            for block in range(0 if total[r] == total[r] else blocks):
-                inked[block] |= ONE << np.uint64(r)
-            for c in range(n_out):
-                results[c + 2] += z[c * CHUNK + r]
-        chunk_gradient(at, row, n_in, panels, tiles, z, inked, gradient)
-    results[0], results[1] = result, 0
 
 
 @part
@@ -192,19 +120,30 @@ def class_of(label, n_out):
 
 
 @part
-def chunk_residual(z, n_out, rows, y, y_step, labelled, scale, largest, total):
-    """Turn z into the residual, and return the loss and whether the labels fit."""
+def chunk_exponentials(z, n_out, y, y_step, labelled, largest, total):
+    """Turn z into exponentials, with their total; return a loss, or -1 for a bad label.
+
+    The two large numbers of the loss meet first, lest they drown the other rows; its
+    logarithms are added by `chunk_residual`.
+    """
     loss = 0.0
     for r in range(labelled):
         label = class_of(y[r * y_step], n_out)
         if label < 0 or label >= n_out:
-            return loss, False
+            return -1.0
         loss += largest[r] - z[label * CHUNK + r]
     for c in range(n_out):
         for r in range(CHUNK):
             p = exp_of_negative(z[c * CHUNK + r] - largest[r])
             z[c * CHUNK + r] = p
             total[r] += p
+    return loss
+
+
+@part
+def chunk_residual(z, n_out, rows, y, y_step, labelled, scale, largest, total):
+    """Turn exponentials into the residual; return the logarithms of their totals."""
+    loss = 0.0
     for r in range(CHUNK):
         largest[r] = scale / total[r] if r < labelled else 0 * total[r]
     for c in range(n_out):
@@ -214,7 +153,7 @@ def chunk_residual(z, n_out, rows, y, y_step, labelled, scale, largest, total):
     for r in range(labelled):
         loss += np.log(total[r])
         z[class_of(y[r * y_step], n_out) * CHUNK + r] -= scale
-    return loss, True
+    return loss
 
 
 @part
@@ -233,32 +172,19 @@ def chunk_gradient(x, row, n_in, panels, tiles, z, inked, gradient):
 
 
 @part
-def chunk_mistakes(z, n_out, rows, y, y_step, largest, total):
+def prediction(z, r, largest, total):
+    """Return the most probable class of a row of logits."""
+    best = 0  # also where the softmax is NaN: so NumPy's argmax has it
+    if total[r] == 0 and largest[r] != np.inf:
+        while z[best * CHUNK + r] != largest[r]:
+            best += 1
+    return best
+
+
+@part
+def chunk_mistakes(z, rows, y, y_step, largest, total):
     """Return for how many rows another class is the most probable."""
     mistakes = 0
     for r in range(rows):
-        best = 0  # also where the softmax is NaN: so NumPy's argmax has it
-        if total[r] == 0 and largest[r] != np.inf:
-            while z[best * CHUNK + r] != largest[r]:
-                best += 1
-        mistakes += best != y[r * y_step]
+        mistakes += prediction(z, r, largest, total) != y[r * y_step]
     return mistakes
-
-
-def sum_shares(tiles, sizes, classes, results, gW, gb):
-    """Set gW (n_in, n_out) and gb to the sums over the shares."""
-    n_in, n_out, shares, memory = sizes[2], sizes[3], sizes[10], sizes[11]
-    last = max(n_in - LANES, 0)
-    for t in range(1, shares):
-        for k in range(-(-n_in // LANES) * classes * LANES):
-            tiles[k] += tiles[t * memory + k]
-    for k in range(n_in):
-        block = k // LANES
-        lane = k - min(block * LANES, last)
-        for c in range(n_out):
-            gW[k * n_out + c] = tiles[(block * classes + c) * LANES + lane]
-    for c in range(n_out):
-        total = 0.0
-        for t in range(shares):
-            total += results[t * (classes + 2) + c + 2]
-        gb[c] = total
