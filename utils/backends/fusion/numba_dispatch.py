@@ -24,35 +24,22 @@ outer = numba_njit(fastmath=False, error_model="numpy")
 def runner(node):
     """Return a function that computes a node, and the key to keep it under."""
     x, W, _, y = node.inputs
-    share, add_up, width = kept_functions(
-        x.dtype, W.dtype, y.dtype, W.type.shape[1] or None
-    )
+    n_out = W.type.shape[1]
+    share, add_up, width = kept_functions(x.dtype, W.dtype, y.dtype, n_out)
 
     @outer
     def run(x, W, b, y, gW, gb):
-        x_item, W_item, n_in, n_out = x.itemsize, W.itemsize, W.shape[0], W.shape[1]
+        n_in, n_out = W.shape
+        (x_row, x_column), (W_row, W_column) = x.strides, W.strides
+        # fmt: off
         return call_run(
-            address_of_function(share),
-            address_of_function(add_up),
-            width,
-            W_item,
-            address_of(x),
-            address_of(W),
-            address_of(b),
-            address_of(y),
-            len(x),
-            len(y),
-            n_in,
-            n_out,
-            x.strides[0] // x_item,
-            x.strides[1] // x_item,
-            W.strides[0] // W_item,
-            W.strides[1] // W_item,
-            b.strides[0] // W_item,
-            y.strides[0] // y.itemsize,
-            gW,
-            gb,
+            address_of_function(share), address_of_function(add_up), width, W.itemsize,
+            address_of(x), address_of(W), address_of(b), address_of(y),
+            len(x), len(y), n_in, n_out, x_row // x.itemsize, x_column // x.itemsize,
+            W_row // W.itemsize, W_column // W.itemsize, b.strides[0] // W.itemsize,
+            y.strides[0] // y.itemsize, gW, gb,
         )
+        # fmt: on
 
     return run, f"{CACHE_KEY}, {width}"
 
@@ -68,10 +55,8 @@ def numba_funcify_softmax_regression_loss(op, node, **kwargs):
         if len(y) > len(x):
             raise IndexError("Softmax regression: more labels than examples.")
         gW, gb = np.empty(W.shape, W.dtype), np.empty(b.shape, W.dtype)
-        total, loss = (
-            run(x, W, b, y, address_of(gW), address_of(gb)),
-            np.empty((), W.dtype),
-        )
+        loss = np.empty((), W.dtype)
+        total = run(x, W, b, y, address_of(gW), address_of(gb))
         if total < 0:
             raise IndexError("Softmax regression: a label is out of bounds.")
         loss[()] = total / np.float64(len(y))
