@@ -73,11 +73,23 @@ def ink(typingctx, x, at, blocks):
     count = blocks.literal_value
 
     def code(context, builder, signature, values):
-        address, size = place(builder, values[0], values[1])
-        vector = ir.VectorType(ir.IntType(8 * size * LANES), count)
-        pixels = builder.load(builder.bitcast(address, vector.as_pointer()), align=size)
-        bits = builder.icmp_unsigned("!=", pixels, vector(None))
-        return builder.zext(builder.bitcast(bits, ir.IntType(count)), WORD)
+        address, size = place(builder, *values[:2])
+        # A block of bytes is one number, of which LLVM compares eight at once.
+        wide = size == 1
+        element, lanes = (WORD, count) if wide else (ir.IntType(8 * size), LANES)
+        vector, mask = ir.VectorType(element, lanes), WORD(0)
+        for block in range(1 if wide else count):
+            at = builder.gep(address, [WORD(block * LANES)])
+            at = builder.bitcast(at, vector.as_pointer())
+            bits = builder.icmp_unsigned(
+                "!=", builder.load(at, align=size), vector(None)
+            )
+            bits = builder.bitcast(bits, ir.IntType(lanes))
+            if not wide:
+                bits = builder.icmp_unsigned("!=", bits, bits.type(0))
+            bit = builder.shl(builder.zext(bits, WORD), WORD(block))
+            mask = builder.or_(mask, bit)
+        return mask
 
     return types.uint64(x, types.intp, blocks), code
 
