@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from unittest import mock
 
+import growth_point
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -52,10 +53,9 @@ def in_theano_manner(x):
 
 
 def training_step(name, mode):
-    """Compile a step of SGD on images that are held as bytes, mostly zeros."""
+    """Compile a step of SGD on bytes with as many zeros as MNIST's."""
     rng = np.random.default_rng(0)
-    images = rng.integers(1, 256, (N, N_IN)) * (rng.random((N, N_IN)) < 0.2)
-    data = pytensor.shared(images.astype("uint8"))
+    data = pytensor.shared(growth_point.images(rng, N, N_IN, zeros=0.81))
     labels = pytensor.shared(rng.integers(0, N_OUT, N).astype("int32"))
     index, x, y = T.lscalar(), T.fmatrix(), T.ivector()
     classifier = LogisticRegression(x, N_IN, N_OUT)
