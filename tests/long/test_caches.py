@@ -3,8 +3,8 @@
 import pytest
 from conftest import needs_compiler
 from processes import SGD, TINY, fake_compiler, lines
+from small_files import make_splits, write_pickle
 from test_caches import DAMAGES, damage
-from test_decoded_cache import make_splits, write
 
 from utils.backends import c_compiler
 from utils.datasets import decoded_cache
@@ -100,7 +100,7 @@ def test_two_runs_at_once_share_numbas_cache(train, tmp_path, tiny_npz):
 @needs_compiler
 def test_runs_at_once_share_folder_and_caches(start, tmp_path):
     """From empty caches; then a third run, with what they left."""
-    large = write(tmp_path / "large.pkl.gz", make_splits(width=20_000))
+    large = write_pickle(tmp_path / "large.pkl.gz", make_splits(width=20_000))
     compiled, cache = tmp_path / "compiled", tmp_path / "cache"
     caches = {"PYTENSOR_FLAGS": f"base_compiledir={compiled}", "LOGREG_CACHE": cache}
     command = [SGD, "--dataset", large, "--n-epochs", 3, "--backend", "c"]
