@@ -4,14 +4,15 @@ SCRIPT = """
 import sys
 import numpy as np
 import pytensor
-import test_bytes
+from compiled import Lesson
+from fused import mode_of
 
 x = np.random.default_rng(0).integers(0, 256, (150, 12)).astype("uint8")
 y = np.arange(150, dtype="int32") % 3
 x.flags.writeable = sys.argv[1] == "writeable"
-shared = pytensor.shared
-pytensor.shared = lambda value, **kwargs: shared(value, **kwargs | {"borrow": True})
-print(*test_bytes.train(x, y, "numba", "float32", 3, int(sys.argv[2]))[1])
+pytensor.config.floatX = "float32"
+lesson = Lesson(x, y, 3, int(sys.argv[2]), 0.5, mode_of("numba"))
+print(*(lesson.train(i) for i in range(3)))
 """
 
 
