@@ -3,15 +3,16 @@
    Most pixels of a handwritten digit are zero. The features fall into blocks of BLOCK, and
    of each row the blocks that hold anything else are marked, a bit for each: they alone
    are multiplied. Rows and blocks change places in a chunk's marks after the logits, so
-   that the gradient finds for each block its rows. A chunk with few zeros is multiplied
-   whole: two rows, or two blocks, at once load less for each product.
+   that the gradient finds for each block its rows. A chunk of numbers with few zeros is
+   multiplied whole: two rows, or two blocks, at once load less for each product. Bytes
+   would have to be made numbers twice as often for that.
 
    Vectors run over the features. Weights and gradient are packed as (panel, block, class,
    BLOCK), in panels of PANEL classes; the last one's unused classes are zero. */
 
 #define PANEL 5
-#define SAMPLE 4 /* rows that tell for a chunk whether to look for zeros... */
-#define MOST_MARKED 0.7 /* ...which pays up to this share of blocks without */
+#define SAMPLE 4 /* rows that tell for a chunk of numbers whether to look for zeros... */
+#define MOST_MARKED 0.65 /* ...which pays up to this share of blocks that hold others */
 
 typedef REAL loose __attribute__((vector_size(VECTOR_BYTES), aligned(1), may_alias));
 typedef int32_t ints __attribute__((vector_size(VECTOR_BYTES / sizeof(REAL) * 4)));
@@ -127,20 +128,24 @@ UNROLLED void mark_blocks(const problem *p, const char *row, const int is_bytes,
     }
 }
 
-/* Marks the blocks of some rows of x, and returns 1; returns 0 where the first rows have
-   so few zeros that it does not pay. */
+/* Marks the blocks of some rows of x, all of them where what they are to be multiplied
+   with is not finite, and returns 1; returns 0 where it does not pay. */
 UNROLLED int mark_rows(const problem *p, const char *x, ptrdiff_t rows, const int is_bytes,
-                       uint64_t *marks)
+                       int finite, uint64_t *marks)
 {
     const ptrdiff_t used = p->n_in * (is_bytes ? 1 : (ptrdiff_t)sizeof(REAL));
     ptrdiff_t marked = 0;
+    if (!is_bytes && !finite)
+        return 0;
     for (ptrdiff_t r = 0; r < rows; r++, x += row_bytes(p)) {
         mark_blocks(p, x, is_bytes, marks + r);
+        for (ptrdiff_t block = 0; !finite && block < block_count(p); block++)
+            marks[block / MARK * MARK + r] |= (uint64_t)1 << block % MARK;
         for (ptrdiff_t at = 0; at < used; at += 64)
             __builtin_prefetch(x + CHUNK * row_bytes(p) + at);
         for (ptrdiff_t i = 0; r < SAMPLE && i < block_count(p); i += MARK)
             marked += __builtin_popcountll(marks[i + r]);
-        if (r == SAMPLE - 1 && marked > SAMPLE * MOST_MARKED * block_count(p))
+        if (!is_bytes && r == SAMPLE - 1 && marked > SAMPLE * MOST_MARKED * block_count(p))
             return 0;
     }
     return 1;

@@ -125,33 +125,19 @@ UNROLLED void sparse_gradient(const problem *p, const char *x, const int is_byte
         }
 }
 
-/* Writes out the bytes of a row of x as numbers, and fetches a later one. */
-APART void write_row(const problem *p, const char *x, REAL *numbers)
-{
-    for (ptrdiff_t k = 0; k < p->n_in; k += 64)
-        __builtin_prefetch(x + k + CHUNK * p->x_row);
-    for (ptrdiff_t k = 0; k < p->n_in; k++)
-        numbers[k] = (REAL)(uint8_t)x[k] * (REAL)(1.0 / 256);
-}
-
-/* Sets logits (class, CHUNK) of some rows of x without marks. Bytes are written out to
-   `numbers` (rows, n_in). */
-APART void dense_logits(const problem *p, const char *x, ptrdiff_t rows, REAL *numbers,
+/* Sets logits (class, CHUNK) of some rows of numbers without marks. */
+APART void dense_logits(const problem *p, const char *x, ptrdiff_t rows,
                         const REAL *packed, REAL *logits)
 {
-    const ptrdiff_t size = p->x_is_bytes ? p->n_in * (ptrdiff_t)sizeof(REAL) : row_bytes(p);
+    const ptrdiff_t size = row_bytes(p);
     for (ptrdiff_t first = 0; first < p->n_out; first += PANEL, packed += panel_size(p))
-        for (ptrdiff_t r = 0; r < rows; r += 2) {
-            const char *at = (p->x_is_bytes ? (const char *)numbers : x) + r * size;
-            const ptrdiff_t ahead = p->x_is_bytes || first ? 0 : CHUNK * size;
-            for (ptrdiff_t i = r; p->x_is_bytes && !first && i < r + 2 && i < rows; i++)
-                write_row(p, x + i * row_bytes(p), numbers + i * p->n_in);
-            dense_tile(p, at, r + 1 < rows ? 2 : 1, size, ahead, packed, first, logits + r);
-        }
+        for (ptrdiff_t r = 0; r < rows; r += 2)
+            dense_tile(p, x + r * size, r + 1 < rows ? 2 : 1, size, first ? 0 : CHUNK * size,
+                       packed, first, logits + r);
 }
 
-/* packed += delta (class, CHUNK) x of some rows of x, size bytes apart, without marks. */
-APART void dense_gradient(const problem *p, const char *x, ptrdiff_t size, ptrdiff_t rows,
+/* packed += delta (class, CHUNK) x of some rows of numbers without marks. */
+APART void dense_gradient(const problem *p, const char *x, ptrdiff_t rows,
                           const REAL *delta, REAL *packed)
 {
     for (ptrdiff_t block = 0; block < block_count(p); block += 2)
@@ -161,8 +147,8 @@ APART void dense_gradient(const problem *p, const char *x, ptrdiff_t size, ptrdi
             const REAL *d = delta + first * CHUNK;
             REAL *g = packed + first / PANEL * panel_size(p) + block * PANEL * BLOCK;
             if (block + 1 < block_count(p))
-                dense_blocks(x + start, size, rows, apart, d, 2, g);
+                dense_blocks(x + start, row_bytes(p), rows, apart, d, 2, g);
             else
-                dense_blocks(x + start, size, rows, apart, d, 1, g);
+                dense_blocks(x + start, row_bytes(p), rows, apart, d, 1, g);
         }
 }

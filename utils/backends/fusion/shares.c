@@ -21,7 +21,7 @@ typedef struct {
     double loss, *gb;
     ptrdiff_t bad_row, mistakes;
     int finite; /* the weights are */
-    REAL *packed, *gradient, *logits, *few, *numbers;
+    REAL *packed, *gradient, *logits, *few;
     uint64_t *marks;
     char apart[64];
 } share;
@@ -38,14 +38,14 @@ static int chunk_logits(const problem *p, share *s, ptrdiff_t first, ptrdiff_t r
     const char *x = row_at(p, first);
     if (p->few)
         few_logits(p, x, rows, s->few, s->logits);
-    else if (s->finite && p->x_is_bytes && mark_rows(p, x, rows, 1, s->marks)) {
+    else if (p->x_is_bytes && mark_rows(p, x, rows, 1, s->finite, s->marks)) {
         sparse_logits(p, x, rows, 1, s->marks, s->packed, s->logits);
         return 1;
-    } else if (s->finite && !p->x_is_bytes && mark_rows(p, x, rows, 0, s->marks)) {
+    } else if (!p->x_is_bytes && mark_rows(p, x, rows, 0, s->finite, s->marks)) {
         sparse_logits(p, x, rows, 0, s->marks, s->packed, s->logits);
         return 1;
     } else
-        dense_logits(p, x, rows, s->numbers, s->packed, s->logits);
+        dense_logits(p, x, rows, s->packed, s->logits);
     return 0;
 }
 
@@ -62,11 +62,8 @@ static void chunk_gradient(const problem *p, share *s, ptrdiff_t first, ptrdiff_
         sparse_gradient(p, x, 1, s->marks, s->logits, s->gradient);
     else if (marked)
         sparse_gradient(p, x, 0, s->marks, s->logits, s->gradient);
-    else if (p->x_is_bytes)
-        dense_gradient(p, (const char *)s->numbers, p->n_in * sizeof(REAL), rows, s->logits,
-                       s->gradient);
     else
-        dense_gradient(p, x, row_bytes(p), rows, s->logits, s->gradient);
+        dense_gradient(p, x, rows, s->logits, s->gradient);
 }
 
 /* Loss and gradients of rows from..to, up to the first label out of range. */
@@ -144,21 +141,15 @@ static ptrdiff_t weight_count(const problem *p)
 /* Rows that a share looks at together. */
 static ptrdiff_t most_rows(const problem *p) { return p->n < CHUNK ? p->n : CHUNK; }
 
-/* Numbers in the rows of few_gradient, and in the rows that bytes are written out to. */
+/* Numbers in the rows of few_gradient. */
 static ptrdiff_t few_count(const problem *p)
 {
     return p->few ? ROUND_UP((most_rows(p) + 1) * p->n_out, LANES) : 0;
 }
 
-static ptrdiff_t number_count(const problem *p)
-{
-    return p->few || !p->x_is_bytes ? 0 : ROUND_UP(most_rows(p) * p->n_in, LANES);
-}
-
 static size_t share_bytes(const problem *p)
 {
-    const size_t numbers = 2 * weight_count(p) + padded_classes(p) * CHUNK + few_count(p) +
-                           number_count(p);
+    const size_t numbers = 2 * weight_count(p) + padded_classes(p) * CHUNK + few_count(p);
     const size_t doubles = ROUND_UP(p->n_in, MARK * BLOCK) / BLOCK + padded_classes(p);
     return ROUND_UP(numbers * sizeof(REAL) + doubles * sizeof(double), 64);
 }
@@ -178,8 +169,7 @@ static void begin_share(const problem *p, share *s, void *memory, REAL *gW)
     s->gradient = (REAL *)memory;
     s->logits = s->gradient + weight_count(p);
     s->packed = s->logits + padded_classes(p) * CHUNK;
-    s->numbers = s->packed + weight_count(p);
-    s->few = s->numbers + number_count(p);
+    s->few = s->packed + weight_count(p);
     s->marks = (uint64_t *)(s->few + few_count(p));
     s->gb = (double *)(s->marks + ROUND_UP(p->n_in, MARK * BLOCK) / BLOCK);
     memset(memory, 0, (char *)s->packed - (char *)memory);
