@@ -41,7 +41,7 @@ def compiled_step(peer, data_x, data_y, batch_size, mode):
     W = shared_parameter(peer.W_hidden.copy(), "W_hidden")
     b = shared_parameter(peer.b_hidden.copy(), "b_hidden")
     hidden = T.tanh(T.dot(x, W) + b)
-    classifier = LogisticRegression(hidden, N_HIDDEN, len(peer.b))
+    classifier = LogisticRegression(hidden, N_HIDDEN, len(peer.top.b))
     cost = classifier.negative_log_likelihood(y)
     params = [W, b, *classifier.params]
     minibatch = slice(index * batch_size, (index + 1) * batch_size)

@@ -28,6 +28,12 @@ class SoftmaxRegression:
 
         `x` is ``(batch_size, n_in)`` float32, `y` ``(batch_size,)`` int32.
         """
+        cost = self.residual(x, y, LEARNING_RATE)
+        self.update(x)
+        return cost
+
+    def residual(self, x, y, learning_rate):
+        """Set p to the rate times d(cost)/d(logits); return the cost."""
         p, column = self.p, self.column
         np.matmul(x, self.W, out=p)
         p += self.b
@@ -40,11 +46,14 @@ class SoftmaxRegression:
 
         # d(cost)/d(logits) = (p - one_hot(y)) / n, the learning rate folded in.
         p[self.rows, y] -= 1
-        p *= LEARNING_RATE / len(x)
-        np.matmul(x.T, p, out=self.g_W)
-        self.W -= self.g_W
-        self.b -= p.sum(axis=0)
+        p *= learning_rate / len(x)
         return cost
+
+    def update(self, x):
+        """Move W and b by the residual of the minibatch `x`."""
+        np.matmul(x.T, self.p, out=self.g_W)
+        self.W -= self.g_W
+        self.b -= self.p.sum(axis=0)
 
     def error(self, x, y):
         """Return the fraction of `y` that differs from the largest logit."""
