@@ -48,4 +48,10 @@ def _bounds(node, n):
     return part.indices(n)
 
 
-optdb.register(TAG, in2out(local_slices_of_zeros_to_join, name=TAG), position=1.62)
+optdb.register(
+    TAG,
+    in2out(local_slices_of_zeros_to_join, name=TAG),
+    "fast_run",
+    "cxx_only",
+    position=1.62,
+)

@@ -4,8 +4,9 @@ from pytensor import config
 from pytensor.compile.mode import Mode, get_mode
 
 import utils.backends.c_graph
-import utils.backends.fusion  # noqa: F401  both register their rewrites
-from utils.backends import blas, c_compiler, compile_cache, joined_slices, linker
+import utils.backends.fusion
+import utils.backends.joined_slices  # noqa: F401  all register their rewrites
+from utils.backends import blas, c_compiler, compile_cache, linker
 from utils.errors import BackendError
 
 BACKENDS = ("auto", "c", "numba", "jax")
@@ -67,7 +68,7 @@ def compilation_mode(backend="auto"):
     compile_cache.mend_c()
     linker.start()
     blas.choose(c_compiler.find().openmp)
-    mode = Mode(linker.OneModuleLinker(), "fast_run").including(joined_slices.TAG)
+    mode = Mode(linker.OneModuleLinker(), "fast_run")
     # With none linked, NumPy's BLAS is far ahead of PyTensor's own loops in C.
     return mode if blas.is_linked() else mode.excluding("BlasOpt", "c_blas")
 
