@@ -39,13 +39,14 @@ UNROLLED void dense_tile(const problem *p, const char *x, int rows, ptrdiff_t x_
     vec sum[2][PANEL] = {{{0}}};
     for (ptrdiff_t block = 0; block < block_count(p); block++) {
         const char *at = x + block_start(p, block) * sizeof(REAL);
+        const REAL *w = packed + block * PANEL * BLOCK;
         for (ptrdiff_t k = 0; k < BLOCK; k += LANES)
             for (int r = 0; r < 2; r++) {
                 const vec features = load_features(at + r * second + k * sizeof(REAL), 0);
                 if (ahead)
                     __builtin_prefetch(at + r * second + ahead);
                 for (int c = 0; c < PANEL; c++)
-                    sum[r][c] += features * *(const vec *)(packed + (block * PANEL + c) * BLOCK + k);
+                    sum[r][c] += features * *(const vec *)(w + c * BLOCK + k);
             }
     }
     for (int r = 0; r < rows; r++)
