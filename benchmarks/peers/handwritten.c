@@ -20,9 +20,15 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#ifdef __AVX512F__
+enum { LANES = 16, MANY = 2 }; /* floats of a register; how many of them in flight */
+#else
+enum { LANES = 8, MANY = 1 }; /* there are half as many registers, too */
+#endif
+
 enum {
     N_OUT = 10,
-    LANES = 16,
+    PADDED = 16, /* N_OUT, to whole vectors */
     BATCH_SIZE = 600,
     N_EPOCHS = 1000,
     MAX_THREADS = 64,
@@ -33,7 +39,6 @@ enum {
 static const float learning_rate = 0.13f;
 static const double improvement_threshold = 0.995;
 
-/* Sixteen floats: one AVX-512 register, or two or four narrower ones. */
 typedef float vec __attribute__((vector_size(LANES * sizeof(float)), aligned(4)));
 
 typedef struct {
@@ -50,7 +55,7 @@ typedef struct {
 
 typedef struct {
     float *g_W; /* (N_OUT, n_in), one a thread */
-    float g_b[LANES];
+    float g_b[N_OUT];
     char apart[128]; /* no cache line belongs to two threads */
 } gradient;
 
@@ -79,9 +84,9 @@ static float sum(vec v)
 
 /* The logits of `n_rows` images, a compile-time constant after inlining. */
 static inline __attribute__((always_inline)) void
-rows_logits(const model *m, const float *x, int n_rows, float (*z)[LANES])
+rows_logits(const model *m, const float *x, int n_rows, float (*z)[PADDED])
 {
-    vec total[2][N_OUT] = {0};
+    vec total[MANY][N_OUT] = {0};
     for (int k = 0; k < m->n_in; k += LANES) {
         for (int r = 0; r < n_rows; r++)
             __builtin_prefetch(x + (r + AHEAD) * m->n_in + k);
@@ -94,18 +99,18 @@ rows_logits(const model *m, const float *x, int n_rows, float (*z)[LANES])
     for (int r = 0; r < n_rows; r++) {
         for (int c = 0; c < N_OUT; c++)
             z[r][c] = sum(total[r][c]) + m->b[c];
-        for (int c = N_OUT; c < LANES; c++)
+        for (int c = N_OUT; c < PADDED; c++)
             z[r][c] = -INFINITY;
     }
 }
 
 /* The logits of `n_rows` images in z; its lanes past N_OUT hold minus infinity. */
-static void logits(const model *m, const float *x, int n_rows, float (*z)[LANES])
+static void logits(const model *m, const float *x, int n_rows, float (*z)[PADDED])
 {
     int r = 0;
-    for (; r + 2 <= n_rows; r += 2)
-        rows_logits(m, x + r * m->n_in, 2, z + r);
-    if (r < n_rows)
+    for (; r + MANY <= n_rows; r += MANY)
+        rows_logits(m, x + r * m->n_in, MANY, z + r);
+    for (; r < n_rows; r++)
         rows_logits(m, x + r * m->n_in, 1, z + r);
 }
 
@@ -113,15 +118,15 @@ static void logits(const model *m, const float *x, int n_rows, float (*z)[LANES]
 static float softmax_gradient(float *z, int32_t y)
 {
     float largest = -INFINITY, total = 0, right = z[y];
-    for (int c = 0; c < LANES; c++)
+    for (int c = 0; c < PADDED; c++)
         largest = z[c] > largest ? z[c] : largest;
     /* Lanes past N_OUT give exp(-inf) = 0; -ffast-math wants a finite number. */
 #pragma omp simd
-    for (int c = 0; c < LANES; c++)
+    for (int c = 0; c < PADDED; c++)
         z[c] = expf(fmaxf(z[c] - largest, -80.0f));
     for (int c = 0; c < N_OUT; c++)
         total += z[c];
-    for (int c = 0; c < LANES; c++)
+    for (int c = 0; c < PADDED; c++)
         z[c] /= total;
     z[y] -= 1;
     return logf(total) + largest - right;
@@ -130,9 +135,9 @@ static float softmax_gradient(float *z, int32_t y)
 /* Add the outer products of d(cost)/d(logits) and images to columns k of g_W. */
 static inline __attribute__((always_inline)) void
 gradient_columns(float *g_W, int n_in, const float *x, int n_rows,
-                 float (*z)[LANES], int k, int n_vecs)
+                 float (*z)[PADDED], int k, int n_vecs)
 {
-    vec total[N_OUT][2];
+    vec total[N_OUT][MANY];
     for (int c = 0; c < N_OUT; c++)
         for (int v = 0; v < n_vecs; v++)
             total[c][v] = *(vec *)(g_W + c * n_in + k + v * LANES);
@@ -151,7 +156,7 @@ gradient_columns(float *g_W, int n_in, const float *x, int n_rows,
 static double accumulate(const model *m, const float *x, const int32_t *y, int n_rows,
                          gradient *g)
 {
-    float z[ROWS][LANES];
+    float z[ROWS][PADDED];
     double cost = 0;
     memset(g->g_W, 0, sizeof(float) * N_OUT * m->n_in);
     memset(g->g_b, 0, sizeof g->g_b);
@@ -165,9 +170,9 @@ static double accumulate(const model *m, const float *x, const int32_t *y, int n
                 g->g_b[c] += z[r][c];
         }
         int k = 0;
-        for (; k + 2 * LANES <= m->n_in; k += 2 * LANES)
-            gradient_columns(g->g_W, m->n_in, chunk, n, z, k, 2);
-        if (k < m->n_in)
+        for (; k + MANY * LANES <= m->n_in; k += MANY * LANES)
+            gradient_columns(g->g_W, m->n_in, chunk, n, z, k, MANY);
+        for (; k < m->n_in; k += LANES)
             gradient_columns(g->g_W, m->n_in, chunk, n, z, k, 1);
     }
     return cost;
@@ -206,7 +211,7 @@ static double error(const model *m, const split *s)
     int n_wrong = 0;
 #pragma omp parallel for reduction(+ : n_wrong) schedule(static)
     for (int start = 0; start < s->n; start += 2) {
-        float z[2][LANES];
+        float z[2][PADDED];
         logits(m, s->x + (size_t)start * m->n_in, 2, z);
         for (int r = 0; r < 2; r++) {
             int largest = 0;
