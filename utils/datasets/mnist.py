@@ -11,6 +11,16 @@ NAME = "mnist.pkl.gz"
 _DATA = Path(__file__).resolve().parents[2] / "data"
 
 
+def folders():
+    """List the folders besides the current one where MNIST is looked for.
+
+    The last is the one that it is downloaded to, None where there is no such folder.
+    """
+    cache, chosen = user_cache.folder(), os.environ.get("LOGREG_DATA")
+    mnist = os.path.join(cache, "mnist") if cache else None
+    return [str(_DATA), *filter(None, [chosen and os.path.expanduser(chosen)]), mnist]
+
+
 def find_mnist(offline=False, notify=None):
     """Find the files that the bare name ``mnist.pkl.gz`` stands for.
 
@@ -34,21 +44,19 @@ def find_mnist(offline=False, notify=None):
     MnistUnavailableError
         If MNIST is not here and cannot be downloaded; every place is named.
     """
-    cache = user_cache.folder()
-    mnist = os.path.join(cache, "mnist") if cache else None
     tried = [os.path.abspath(NAME)]
     if os.path.isfile(NAME):
         return tried[0]
-    for place in filter(None, [_DATA, os.environ.get("LOGREG_DATA"), mnist]):
-        folder = os.path.expanduser(place)
+    *others, mnist = folders()
+    for folder in filter(None, [*others, mnist]):
         path = os.path.join(folder, NAME)
         if os.path.isfile(path):
             return path
         # A download may have been broken off; a person's own files may be others.
-        lacks = download.missing(folder) if place is mnist else idx.paths(folder)[1]
+        lacks = download.missing(folder) if folder is mnist else idx.paths(folder)[1]
         if not lacks:
             return folder
-        tried.append(os.path.abspath(place))
+        tried.append(os.path.abspath(folder))
     if offline:
         reason = "it is not downloaded, as asked for"
     elif mnist is None:
