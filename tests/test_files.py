@@ -34,7 +34,7 @@ def test_temporary_name_is_cut_between_characters(tmp_path, monkeypatch):
     replace = Mock(side_effect=os.replace)
     monkeypatch.setattr(atomic.os, "replace", replace)
     for n in range(4):
-        write_atomic(tmp_path / ("x" * n + "😀" * 60), b"new")
+        write_atomic(tmp_path / ("x" * n + "😀" * 61), b"new")
     for call in replace.call_args_list:
         call.args[0].name.encode()  # half a character would be a lone surrogate
 

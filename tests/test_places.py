@@ -23,6 +23,7 @@ from utils.errors import WriteError
 from utils.training import checkpoint_file, places
 
 MAIN = {"sgd": logistic_sgd.main, "cg": logistic_cg.main}
+SHORT = "--batch-size", "1", "--n-epochs", "1"
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ def test_no_file_is_written_that_is_another(here, capsys, script, line, own, oth
         pytest.importorskip("matplotlib", reason="needs the extra `plot`")
     before = content(here)
     with config.change_flags(floatX=config.floatX):
-        assert MAIN[script](line.split()) == 1
+        assert MAIN[script]([*line.split(), *SHORT]) == 1
     out, error = capsys.readouterr()
     assert out == "" and len(error.splitlines()) == 1
     expected, found = error.split("found that of")
@@ -93,9 +94,9 @@ def test_no_file_is_written_that_is_another(here, capsys, script, line, own, oth
 def test_functions_refuse_it_too(here, own):
     before = content(here)
     with pytest.raises(WriteError, match=f"of its own for the {own}.* the dataset"):
-        logistic_sgd.sgd_optimization_mnist(dataset=here / "link.npz", **{own: "d.npz"})
+        logistic_sgd.sgd_optimization_mnist(0.1, 1, "link.npz", 1, **{own: "d.npz"})
     with pytest.raises(WriteError, match=f"of its own for the {own}.* the dataset"):
-        logistic_cg.cg_optimization_mnist(5, "d.npz", **{own: here / "d.npz"})
+        logistic_cg.cg_optimization_mnist(1, "d.npz", 1, **{own: here / "d.npz"})
     assert content(here) == before
 
 
@@ -111,7 +112,7 @@ def test_functions_refuse_it_too(here, own):
 def test_place_that_cannot_be_written_is_told_before(here, capsys, own, place, message):
     before = content(here)
     with pytest.raises(WriteError, match=message):
-        logistic_sgd.sgd_optimization_mnist(dataset="d.npz", **{own: place})
+        logistic_sgd.sgd_optimization_mnist(0.1, 1, "d.npz", 1, **{own: place})
     assert capsys.readouterr().out == "" and content(here) == before
 
 

@@ -33,7 +33,7 @@ def check(options, kept=None):
         written.append(("the report (--report)", options.report))
     if options.plot is not None:
         try:
-            from utils.report import figures
+            from utils.report.figures import FILES
         except ImportError as error:
             raise MissingPackageError(
                 f"--plot needs matplotlib, which cannot be imported ({error}): install "
@@ -44,7 +44,7 @@ def check(options, kept=None):
                 f"--plot needs matplotlib, which refuses its settings ({error}): unset "
                 "MPLBACKEND."
             ) from error
-        pictures = (os.path.join(options.plot, name) for name in figures.FILES)
+        pictures = (os.path.join(options.plot, name) for name in FILES)
         written += (("a picture (--plot)", path) for path in pictures)
     given = {name: v for name, v in vars(options).items() if v is not None}
     places.check_training(given, kept, written, options.plot)
