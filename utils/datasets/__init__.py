@@ -38,7 +38,7 @@ def places(dataset):
     """
     name = "digits" if are_arrays(dataset) else os.fsdecode(dataset)
     if name == MNIST:
-        folders = [folder for folder in mnist.folders() if folder]
+        folders = list(filter(None, mnist.folders()))
         found = [os.path.join(folder, MNIST) for folder in folders]
         return [MNIST, *found, *itertools.chain(*map(formats.places, folders))]
     return [] if name == "digits" else formats.places(name)

@@ -12,13 +12,14 @@ _DATA = Path(__file__).resolve().parents[2] / "data"
 
 
 def folders():
-    """List the folders besides the current one where MNIST is looked for.
+    """List where MNIST is looked for besides the current folder; None is nowhere.
 
-    The last is the one that it is downloaded to, None where there is no such folder.
+    The last is the folder that it is downloaded to.
     """
-    cache, chosen = user_cache.folder(), os.environ.get("LOGREG_DATA")
-    mnist = os.path.join(cache, "mnist") if cache else None
-    return [str(_DATA), *filter(None, [chosen and os.path.expanduser(chosen)]), mnist]
+    cache = user_cache.folder()
+    mnist = cache and os.path.join(cache, "mnist")
+    places = _DATA, os.environ.get("LOGREG_DATA"), mnist
+    return [place and os.path.expanduser(place) for place in places]
 
 
 def find_mnist(offline=False, notify=None):
@@ -47,8 +48,8 @@ def find_mnist(offline=False, notify=None):
     tried = [os.path.abspath(NAME)]
     if os.path.isfile(NAME):
         return tried[0]
-    *others, mnist = folders()
-    for folder in filter(None, [*others, mnist]):
+    *_, mnist = places = folders()
+    for folder in filter(None, places):
         path = os.path.join(folder, NAME)
         if os.path.isfile(path):
             return path
