@@ -30,7 +30,7 @@ import pytensor.tensor as T
 
 from utils import backends, datasets
 from utils.errors import DigitImageError, ModelFileError
-from utils.training import ModelInput, Run, model_file, resumable
+from utils.training import ModelInput, Run, model_file, places, resumable
 
 
 class LogisticRegression:
@@ -456,10 +456,13 @@ def predict_digits(files, model="best_model.pkl", *, plot=None, backend="auto"):
     utils.errors.DigitImageError
         At the end, if a picture could not be read; a line for each that could not.
     utils.errors.WriteError
-        If a file in `plot` could not be written.
+        If a file in `plot` could not be written, or is another picture.
     """
     from utils import digit_image
 
+    files = list(files)
+    if plot is not None:
+        places.check_prediction(files, model, plot)
     classifier = load_model(model)
     n_in, n_out = (classifier.metadata[name] for name in ("n_in", "n_out"))
     if n_in != digit_image.N_PIXELS:

@@ -29,7 +29,7 @@ from logistic_cg import cg_optimization_mnist
 from logistic_sgd import sgd_optimization_mnist
 from utils.errors import CheckpointError, ModelFileError
 from utils.files import WriteError
-from utils.training import checkpoint_file
+from utils.training import Monitor, checkpoint_file
 
 
 @pytest.fixture
@@ -181,13 +181,21 @@ def test_missing_checkpoint_is_an_error(name):
 
 
 def test_checkpoint_and_model_in_one_file(train):
-    with pytest.raises(CheckpointError, match="expected one file for the checkpoint"):
+    with pytest.raises(WriteError, match="own for the checkpoint .* of the model"):
         train(checkpoint="same.pkl", model="./same.pkl")
 
 
 def test_checkpoint_that_cannot_be_written_is_told_after_the_result(train, capsys):
-    with pytest.raises(WriteError, match="nowhere/run.ckpt: cannot be written"):
-        train(checkpoint="nowhere/run.ckpt")
+    class Folder(Monitor):
+        """Takes the folder away once the training has begun."""
+
+        def start(self, *arguments):
+            os.rmdir("folder")
+            super().start(*arguments)
+
+    os.mkdir("folder")
+    with pytest.raises(WriteError, match="folder/run.ckpt: cannot be written"):
+        train(checkpoint="folder/run.ckpt", monitor=Folder())
     assert any(line.startswith("Optimization complete") for line in output(capsys))
 
 

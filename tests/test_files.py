@@ -25,9 +25,18 @@ def test_new_and_replaced(tmp_path):
 
 def test_relative_name_and_a_long_one(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name in ("file", "ä" * 120):
+    for name in ("file", "ä" * 120, "😀" * 62):
         write_atomic(name, b"new")
         assert Path(name).read_bytes() == b"new"
+
+
+def test_temporary_name_is_cut_between_characters(tmp_path, monkeypatch):
+    replace = Mock(side_effect=os.replace)
+    monkeypatch.setattr(atomic.os, "replace", replace)
+    for n in range(4):
+        write_atomic(tmp_path / ("x" * n + "😀" * 61), b"new")
+    for call in replace.call_args_list:
+        call.args[0].name.encode()  # half a character would be a lone surrogate
 
 
 @pytest.mark.parametrize("umask, mode", [(0o022, 0o644), (0o077, 0o600)])

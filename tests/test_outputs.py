@@ -107,11 +107,8 @@ def test_backend_that_matplotlib_does_not_know_is_one_line(run):
         ("--plot", "", "cannot be made"),
         ("--history", "missing/h.csv", "cannot be written .*create the folder"),
         ("--history", ".", "it is a folder"),
-        ("--history", "best_model.pkl", "own for --history, found that of --model"),
-        ("--history", "tiny.npz", "own for --history, found that of --dataset"),
         ("--report", "missing/r.html", "cannot be written .*create the folder"),
         ("--report", ".", "it is a folder"),
-        ("--report", "best_model.pkl", "own for --report, found that of --model"),
     ],
 )
 def test_place_that_cannot_be_is_told_before_training(

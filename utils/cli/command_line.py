@@ -11,7 +11,7 @@ from pytensor import config
 from utils import datasets
 from utils.cli.options import add_cluster_options, given, parser
 from utils.errors import UserError
-from utils.report.outputs import check_places, history_kept
+from utils.report import outputs
 from utils.training import Monitor, TrainingStopped, checkpoint_file
 from utils.training.stop_signals import stopping
 
@@ -98,9 +98,11 @@ def run(parser, action, arguments, floatX):
     try:
         with Monitor(quiet=options.quiet) as options.monitor:
             with stopping(options.monitor, signal.SIGINT, signal.SIGTERM):
-                _set_floatX(options, floatX)
-                check_places(options)
-                with history_kept(options):
+                resume = options.resume
+                kept = {} if resume is None else checkpoint_file.read(resume)
+                _set_floatX(options, kept.get("floatX", floatX))
+                outputs.check(options, kept.get("arguments"))
+                with outputs.history_kept(options):
                     action(options)
                 sys.stdout.flush()
     except TrainingStopped as stopped:
@@ -125,9 +127,7 @@ def _drop_output():
 
 
 def _set_floatX(options, default):
-    """Set floatX: the first of option, PYTENSOR_FLAGS, checkpoint and default."""
+    """Set floatX: the first of option, PYTENSOR_FLAGS and default."""
     # `is_default` tells whether PYTENSOR_FLAGS or .pytensorrc set it.
     if options.floatX or config._config_var_dict["floatX"].is_default:
-        if options.resume and not options.floatX:
-            default = checkpoint_file.read(options.resume)["floatX"]
         config.floatX = options.floatX or default

@@ -1,10 +1,11 @@
 """Load a dataset: from a name, a path or arrays to three checked (x, y) pairs."""
 
+import itertools
 import os
 
 from utils.errors import DatasetError, MnistUnavailableError
 
-from . import arrays, digits, formats
+from . import arrays, digits, formats, mnist
 from .arrays import are_arrays, as_array, name_arrays
 from .fingerprint import fingerprint
 from .mapping import read_ahead
@@ -24,8 +25,23 @@ __all__ = [
     "fingerprint",
     "load",
     "name_arrays",
+    "places",
     "read_ahead",
 ]
+
+
+def places(dataset):
+    """List the paths of the files that `load` reads, those it would find included.
+
+    Nothing is read or downloaded. See `load` for `dataset`; arrays and ``digits`` have
+    no files of a person's.
+    """
+    name = "digits" if are_arrays(dataset) else os.fsdecode(dataset)
+    if name == MNIST:
+        folders = list(filter(None, mnist.folders()))
+        found = [os.path.join(folder, MNIST) for folder in folders]
+        return [MNIST, *found, *itertools.chain(*map(formats.places, folders))]
+    return [] if name == "digits" else formats.places(name)
 
 
 def load(dataset, offline=False, notify=None, dtype=None):

@@ -1,5 +1,6 @@
 """Recognise a dataset's format, and read it."""
 
+import itertools
 import os
 
 from utils.errors import DatasetError
@@ -31,6 +32,14 @@ def read(path):
     if entry and entry == decoded_cache.entry(sources):
         decoded_cache.store(entry, splits)
     return splits
+
+
+def places(path):
+    """List the files that `read` looks for, in a folder also those that are missing."""
+    if not os.path.isdir(path):
+        return [path]
+    names = *numpy_files.FILES, *itertools.chain(*map(idx.variants, idx.FILES))
+    return [os.path.join(path, name) for name in names]
 
 
 def _decode(path):

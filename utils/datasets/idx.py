@@ -26,6 +26,12 @@ FILES = (
 _MAGIC = {1: 0x0801, 3: 0x0803}  # number of dimensions of unsigned bytes: magic number
 
 
+def variants(name):
+    """List the names under which one of `FILES` is found, the first first."""
+    dotted = name.replace("-idx", ".idx")
+    return name, dotted, name + ".gz", dotted + ".gz"
+
+
 def paths(folder):
     """Find the four files of a folder, plain or else gzipped.
 
@@ -34,8 +40,7 @@ def paths(folder):
     """
     found, missing = [], []
     for name in FILES:
-        dotted = name.replace("-idx", ".idx")
-        for variant in (name, dotted, name + ".gz", dotted + ".gz"):
+        for variant in variants(name):
             path = os.path.join(folder, variant)
             if os.path.exists(path):
                 found.append(path)

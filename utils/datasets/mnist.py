@@ -11,6 +11,17 @@ NAME = "mnist.pkl.gz"
 _DATA = Path(__file__).resolve().parents[2] / "data"
 
 
+def folders():
+    """List where MNIST is looked for besides the current folder; None is nowhere.
+
+    The last is the folder that it is downloaded to.
+    """
+    cache = user_cache.folder()
+    mnist = cache and os.path.join(cache, "mnist")
+    places = _DATA, os.environ.get("LOGREG_DATA"), mnist
+    return [place and os.path.expanduser(place) for place in places]
+
+
 def find_mnist(offline=False, notify=None):
     """Find the files that the bare name ``mnist.pkl.gz`` stands for.
 
@@ -34,21 +45,19 @@ def find_mnist(offline=False, notify=None):
     MnistUnavailableError
         If MNIST is not here and cannot be downloaded; every place is named.
     """
-    cache = user_cache.folder()
-    mnist = os.path.join(cache, "mnist") if cache else None
     tried = [os.path.abspath(NAME)]
     if os.path.isfile(NAME):
         return tried[0]
-    for place in filter(None, [_DATA, os.environ.get("LOGREG_DATA"), mnist]):
-        folder = os.path.expanduser(place)
+    *_, mnist = places = folders()
+    for folder in filter(None, places):
         path = os.path.join(folder, NAME)
         if os.path.isfile(path):
             return path
         # A download may have been broken off; a person's own files may be others.
-        lacks = download.missing(folder) if place is mnist else idx.paths(folder)[1]
+        lacks = download.missing(folder) if folder is mnist else idx.paths(folder)[1]
         if not lacks:
             return folder
-        tried.append(os.path.abspath(place))
+        tried.append(os.path.abspath(folder))
     if offline:
         reason = "it is not downloaded, as asked for"
     elif mnist is None:

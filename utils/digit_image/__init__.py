@@ -12,7 +12,7 @@ import numpy as np
 from utils.digit_image.fitting import SIDE, fit
 from utils.digit_image.paper import find_ink
 from utils.digit_image.picture_file import read_grey
-from utils.digit_image.preview import write_previews
+from utils.digit_image.preview import is_preview, preview_paths, write_previews
 from utils.errors import DigitImageError
 
 __all__ = [
@@ -21,6 +21,8 @@ __all__ = [
     "DigitImageError",
     "find_ink",
     "fit",
+    "is_preview",
+    "preview_paths",
     "read",
     "read_all",
     "write_previews",

@@ -8,40 +8,58 @@ import numpy as np
 from utils.files import make_folder, write_atomic
 
 HEIGHT, GAP = 280, 20
+MARK = b"logistic_sgd.py --predict"  # among the first bytes of each preview
+
+
+def preview_paths(pictures, folder):
+    """The places of the previews of picture files: a list of pathlib.Path.
+
+    Each is ``NAME_seen.png``, where NAME is the stem of the picture's file; the second
+    of two equal stems gets a number.
+    """
+    paths = []
+    for picture in pictures:
+        stem, n = Path(picture).stem, 1
+        path = Path(folder, f"{stem}_seen.png")
+        while path in paths:
+            n += 1
+            path = Path(folder, f"{stem}_{n}_seen.png")
+        paths.append(path)
+    return paths
+
+
+def is_preview(path):
+    """Return True if `write_previews` wrote a file."""
+    with open(path, "rb") as file:
+        return MARK in file.read(256)
 
 
 def write_previews(digits, folder):
-    """Write ``NAME_seen.png`` for each digit: the grey picture, and the model's input.
+    """Write a preview of each digit: the grey picture, and the model's input.
 
-    NAME is the stem of a digit's file; the second of two equal stems gets a number. The
-    folder is created where it is missing.
+    The folder is created where it is missing.
 
     Returns
     -------
     list of pathlib.Path
+        See `preview_paths`.
 
     Raises
     ------
     utils.files.WriteError
         If the folder cannot be made, or a file in it cannot be written.
     """
-    folder = Path(folder)
     make_folder(folder)
-    paths = []
-    for digit in digits:
-        stem, n = Path(digit.path).stem, 1
-        path = folder / f"{stem}_seen.png"
-        while path in paths:
-            n += 1
-            path = folder / f"{stem}_{n}_seen.png"
+    paths = preview_paths([digit.path for digit in digits], folder)
+    for path, digit in zip(paths, digits, strict=True):
         write_atomic(path, _side_by_side(digit))
-        paths.append(path)
     return paths
 
 
 def _side_by_side(digit):
     """A PNG file, as bytes: the picture on the left, the model's input on the right."""
     from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
 
     height, width = digit.grey.shape
     width = max(1, round(width * HEIGHT / height))
@@ -54,6 +72,7 @@ def _side_by_side(digit):
     page.paste(
         seen.resize((HEIGHT, HEIGHT), Image.Resampling.NEAREST), (width + GAP + 1, 1)
     )
-    data = io.BytesIO()
-    page.save(data, "PNG")
+    data, info = io.BytesIO(), PngInfo()
+    info.add_text("Software", MARK.decode())
+    page.save(data, "PNG", pnginfo=info)
     return data.getvalue()

@@ -97,11 +97,13 @@ def _explained(path, verb="written", advice=None):
 
 
 def _check_regular(path):
-    """Refuse to replace anything but a file."""
-    if path.exists() and not path.is_file():
-        # A file renamed over a device, such as /dev/null, would take its place.
-        kind = "a folder" if path.is_dir() else "no regular file"
-        raise OSError(errno.EINVAL, f"it is {kind}")
+    """Refuse to replace anything but a file, and a name that no file can have."""
+    with contextlib.suppress(FileNotFoundError):
+        mode = os.stat(path).st_mode
+        if not stat.S_ISREG(mode):
+            # A file renamed over a device, such as /dev/null, would take its place.
+            kind = "a folder" if stat.S_ISDIR(mode) else "no regular file"
+            raise OSError(errno.EINVAL, f"it is {kind}")
 
 
 def _try_temporary(path):
@@ -119,13 +121,18 @@ def _create(path):
     one.
     """
     while True:
-        temporary = path.with_name(f".{path.name[:64]}.{secrets.token_hex(4)}")
+        temporary = path.with_name(_prefix(path) + secrets.token_hex(4))
         # With 0o666 the file gets the permissions that the person's umask leaves.
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         if _lock(handle) and os.fstat(handle).st_nlink == 0:
             os.close(handle)  # swept by another before it was locked
             continue
         return temporary, handle
+
+
+def _prefix(path):
+    """Begin a temporary file's name; a file system counts its bytes, often to 255."""
+    return f".{os.fsencode(path.name)[:64].decode(errors='ignore')}."
 
 
 def _lock(handle, flags=0):
@@ -143,7 +150,7 @@ def _sweep(path):
     """Remove temporary files of `path` whose writers were killed."""
     if fcntl is None:
         return
-    pattern = re.compile(re.escape(f".{path.name[:64]}.") + "[0-9a-f]{8}")
+    pattern = re.compile(re.escape(_prefix(path)) + "[0-9a-f]{8}")
     # Failures here do not matter: a file can be another user's, or already gone.
     with contextlib.suppress(OSError):
         for name in filter(pattern.fullmatch, os.listdir(path.parent)):

@@ -7,21 +7,33 @@ import sys
 from utils import backends, files
 from utils.errors import MissingPackageError
 from utils.report import history
+from utils.training import places
 
 
-def check_places(options):
-    """Refuse, before a long run, outputs that could not be written after it.
+def check(options, kept=None):
+    """Refuse, before a long training, what could not be written after it.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+    kept : dict, optional
+        The arguments in the checkpoint that is resumed.
 
     Raises
     ------
     MissingPackageError
         If pictures are asked for and matplotlib cannot be imported.
-    utils.files.WriteError
-        If a file or folder cannot be written, or is needed for something else.
+    utils.errors.UserError
+        See `places.check_training`.
     """
+    if getattr(options, "predict", None) is not None:
+        return  # that trains nothing, and looks at its few places itself
+    written = _histories(options)
+    if options.report is not None:
+        written.append(("the report (--report)", options.report))
     if options.plot is not None:
         try:
-            import utils.report.figures  # noqa: F401
+            from utils.report.figures import FILES
         except ImportError as error:
             raise MissingPackageError(
                 f"--plot needs matplotlib, which cannot be imported ({error}): install "
@@ -32,32 +44,22 @@ def check_places(options):
                 f"--plot needs matplotlib, which refuses its settings ({error}): unset "
                 "MPLBACKEND."
             ) from error
-        files.make_folder(options.plot)
-    for path in [*_history_paths(options), *filter(None, [options.report])]:
-        files.check_writable(path)
-    _check_own_file(options)
+        pictures = (os.path.join(options.plot, name) for name in FILES)
+        written += (("a picture (--plot)", path) for path in pictures)
+    given = {name: v for name, v in vars(options).items() if v is not None}
+    places.check_training(given, kept, written, options.plot)
 
 
-def _check_own_file(options):
-    """Refuse a history or report that would replace another file of the run."""
-    names = {"model": options.model or "best_model.pkl"}
-    names |= {n: getattr(options, n) for n in ("checkpoint", "resume", "dataset")}
-    for own in ("history", "report"):
-        path = getattr(options, own)
-        for option, name in names.items():
-            if path and name and os.path.realpath(name) == os.path.realpath(path):
-                raise files.WriteError(
-                    f"{path}: expected a file of its own for --{own}, found that of "
-                    f"--{option}: name another."
-                )
-        names[own] = path
-
-
-def _history_paths(options):
-    paths = [] if options.history is None else [options.history]
+def _histories(options):
+    """The files that the history is written to: a list of (name, path)."""
+    found = []
+    if options.history is not None:
+        found.append(("the history (--history)", options.history))
     if options.plot is not None:
-        paths.append(os.path.join(options.plot, "history.csv"))
-    return paths
+        path = os.path.join(options.plot, "history.csv")
+        if not found or os.path.realpath(path) != os.path.realpath(options.history):
+            found.append(("the history (--plot)", path))
+    return found
 
 
 @contextlib.contextmanager
@@ -80,7 +82,7 @@ def history_kept(options):
 
 def _write_history(options):
     if options.monitor.history is not None:
-        for path in _history_paths(options):
+        for _, path in _histories(options):
             files.write_atomic(path, history.dumps(options.monitor.history))
 
 

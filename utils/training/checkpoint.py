@@ -1,6 +1,5 @@
 """Save the state of a run in a file, and resume from it."""
 
-import os
 from dataclasses import fields
 
 import numpy as np
@@ -64,13 +63,7 @@ class Checkpoint:
             Where `resume` cannot be read, or is of a run that differs in what must be
             the same: all but `MAY_CHANGE`. Each difference is named.
         """
-        path, model = self.path, arguments["model"]
-        if path is not None and os.path.realpath(path) == os.path.realpath(model):
-            raise CheckpointError(
-                f"{path}: expected one file for the checkpoint and another for the "
-                "best model, found the same: name another file for one of them."
-            )
-        if path is None and self.resume is None:
+        if self.path is None and self.resume is None:
             return  # no data are read to describe a run that nobody will resume
         self._run = {
             "trained_by": self.trained_by,

@@ -7,7 +7,6 @@ class, which the caller of `load` names, writes down its symbolic graph again.
 """
 
 import io
-import os
 import pickle
 import sys
 from pathlib import Path
@@ -68,23 +67,6 @@ def dumps(state):
     vars(model).update(state)
     _Pickler(file, protocol=4).dump(model)
     return file.getvalue()
-
-
-def check_replaceable(path):
-    """Refuse, by `ModelFileError`, to replace a file that is not a model.
-
-    A stranger may have chosen the path: that of a checkpoint's model.
-    """
-    # Unlike Path.is_file, False for a name that is too long; the writer refuses it.
-    if not os.path.isfile(path):
-        return
-    try:
-        read(path)
-    except ModelFileError as error:
-        raise ModelFileError(
-            f"{error} The checkpoint's best model does not replace such a file: "
-            "move it away, or name another for the model."
-        ) from error
 
 
 def read(path):

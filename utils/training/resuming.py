@@ -3,13 +3,11 @@
 import dataclasses
 import functools
 import inspect
-import os
 import signal
-from pathlib import PurePath
 
-from utils.errors import CheckpointError, HyperparameterError
+from utils.errors import HyperparameterError
 
-from . import checkpoint_file
+from . import checkpoint_file, places
 from .monitor import Monitor, TrainingStopped
 from .prompt import at_prompt
 from .settings import CONJUGATE_GRADIENT_ONLY, SGD_ONLY, Settings
@@ -36,8 +34,8 @@ def resumable(train):
     Returns
     -------
     callable
-        Raises `HyperparameterError` and `CheckpointError` besides, and `TypeError` for
-        a setting that the other training function has.
+        Raises `HyperparameterError`, and what `places.check_training` does, besides,
+        and `TypeError` for a setting that the other training function has.
     """
     signature = inspect.signature(train)
     others, dataset = CONJUGATE_GRADIENT_ONLY, "dataset"
@@ -62,12 +60,14 @@ def resumable(train):
                 "alone says when the run ends. Leave the other out."
             )
         path = given.get("resume")
+        asked = {"dataset" if n == dataset else n: v for n, v in given.items()}
         if path is None:
+            default = signature.parameters[dataset].default
+            places.check_training({"dataset": default} | asked)
             return _call(train, given)
         kept = dict(checkpoint_file.read(path)["arguments"])
+        places.check_training(asked, kept)
         kept[dataset] = kept.pop("dataset", None)
-        if "model" not in given:
-            _check_place(path, kept.get("model", ""))
         names = settings | {*signature.parameters}
         if ends:
             names -= {"n_epochs", "n_steps"}
@@ -92,13 +92,3 @@ def _call(train, arguments):
                 raise stopped.with_traceback(None) from None
             monitor.note(f"{stopped}")
             return stopped.result
-
-
-def _check_place(checkpoint, model):
-    """Refuse a model's place that a stranger may have chosen for harm."""
-    place = PurePath(model)
-    if (place.is_absolute() or ".." in place.parts) and not os.path.isfile(model):
-        raise CheckpointError(
-            f"{checkpoint}: its best model belongs in {model}, outside the current "
-            "folder, and no file is there: name the model's file (--model) to write it."
-        )

@@ -71,8 +71,6 @@ class Run(TrainingState):
     utils.errors.CheckpointError
         By `set_data` and `start`, where `resume` is no checkpoint, or that of another
         run.
-    utils.errors.ModelFileError
-        By `start`, where its best model would replace a file that is no model.
     utils.errors.DivergenceError
         By `check_costs`, if a cost is NaN or infinite.
     TrainingStopped
@@ -217,7 +215,6 @@ class Run(TrainingState):
         if self._checkpoint.resume is not None:
             path = self._checkpoint.resume
             self.log(f"... resuming after {self.unit} {self.epoch} from {path}")
-            model_file.check_replaceable(self.arguments["model"])
             self._write_best_model()
         total = None if replay else self._allowed()
         self.monitor.start(self.history, total, self.iter + 1)

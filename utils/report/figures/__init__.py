@@ -16,14 +16,19 @@ from .style import style
 __all__ = ["confusion", "draw", "learning_curve", "mistakes", "save", "weights"]
 
 
+PICTURES = {
+    "weights": weights,
+    "learning_curve": lambda evaluation: learning_curve(evaluation.curves),
+    "confusion": confusion,
+    "mistakes": mistakes,
+}
+FILES = [f"{name}.{kind}" for name in PICTURES for kind in ("png", "svg")]
+
+
 def draw(evaluation):
     """All pictures of a run, by their names."""
-    templates = {} if evaluation.no_templates else {"weights": weights(evaluation)}
-    return templates | {
-        "learning_curve": learning_curve(evaluation.curves),
-        "confusion": confusion(evaluation),
-        "mistakes": mistakes(evaluation),
-    }
+    names = [n for n in PICTURES if n != "weights" or not evaluation.no_templates]
+    return {name: PICTURES[name](evaluation) for name in names}
 
 
 @style()
