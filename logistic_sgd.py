@@ -30,6 +30,7 @@ import pytensor.tensor as T
 
 from utils import backends, datasets
 from utils.errors import DigitImageError, ModelFileError
+from utils.text import shown
 from utils.training import ModelInput, Run, model_file, places, resumable
 
 
@@ -423,7 +424,8 @@ def predict(
     if from_dataset:
         images = model_input.test_examples(dataset, n=10)
     images = model_input.rows(images)
-    predicted_values, _ = compile_predictor(classifier, backend)(images)
+    predicted_values, p_y_given_x = compile_predictor(classifier, backend)(images)
+    model_file.check_answers(p_y_given_x, model)
     if from_dataset:
         print("Predicted values for the first 10 examples in test set:")
         print(predicted_values)
@@ -477,14 +479,15 @@ def predict_digits(files, model="best_model.pkl", *, plot=None, backend="auto"):
     probabilities = np.zeros((0, n_out))
     if digits:
         _, probabilities = compile_predictor(classifier, backend)(images)
+    model_file.check_answers(probabilities, model)
     for digit, p in zip(digits, probabilities, strict=True):
         best = np.argsort(-p)[:3]
         shares = ", ".join(f"{i}: {p[i] * 100:.1f} %" for i in best)
-        print(f"{digit.path}: {best[0]} ({shares})")
+        print(shown(f"{digit.path}: {best[0]} ({shares})"))
     if plot is not None:
         digit_image.write_previews(digits, plot)
     if errors:
-        raise DigitImageError("\n".join(map(str, errors)))
+        raise DigitImageError(*errors)
     return probabilities
 
 

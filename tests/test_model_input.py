@@ -68,8 +68,8 @@ def test_images_become_rows(images, expected, rows):
     assert found.flags.c_contiguous and remarks == []
 
 
-NAN, INFINITE = PIXELS.copy(), PIXELS.astype(float)
-NAN[3, 2], INFINITE[4, 11] = np.nan, np.inf
+NAN, INFINITE, HUGE = PIXELS.copy(), PIXELS.astype(float), PIXELS.copy()
+NAN[3, 2], INFINITE[4, 11], HUGE[1, 0] = np.nan, np.inf, -1e30
 
 
 @pytest.mark.parametrize(
@@ -77,6 +77,7 @@ NAN[3, 2], INFINITE[4, 11] = np.nan, np.inf
     [
         (NAN, DatasetError, "images given: .*found nan at example 3, pixel 2"),
         (INFINITE, DatasetError, "found inf at example 4, pixel 11"),
+        (HUGE, DatasetError, "found -1e.30 at example 1, pixel 0.*scale the others"),
         (BYTES.astype(int) - 300, DatasetError, "expected whole-number pixels"),
         ([[1.0] * 12, [1.0]], DatasetError, "found a list that NumPy cannot make one"),
         (["7"] * 12, DatasetError, "expected numbers, found dtype <U1"),
@@ -105,7 +106,7 @@ FAR = (
         (None, -0.5, 1.5, "f4", 1, False),
         ([-3, 5], -7, 9, "f4", 1, False),
         ([-3, 5], -7, 9.5, "f4", 1, True),
-        ([-3, 5], -7, 1e300, "f8", 1, True),
+        ([-3, 5], -7, 1e14, "f8", 1, True),
         # Whole numbers are no pixels where those of the training were not.
         ([-3, 5], 0, 6, "i8", 1, False),
         ([-3, 5], 0, 255, "u1", 1, True),
@@ -117,8 +118,7 @@ def test_values_far_outside_of_the_training_get_a_remark(
     images = np.full((5, 12), low, dtype)
     images[2, 3] = high
     found, remarks = rows(images, feature_range=trained)
-    with np.errstate(over="ignore"):
-        np.testing.assert_array_equal(found, (images / scale).astype("f4"))
+    np.testing.assert_array_equal(found, (images / scale).astype("f4"))
     assert len(remarks) == far
     if far:
         assert remarks[0].startswith(FAR.format(low, high, *trained or (0, 1)))
@@ -204,7 +204,18 @@ def test_arrays_are_known_by_their_fingerprint(change, save, tiny_arrays, capsys
         predict("m.pkl")
 
 
-@pytest.mark.parametrize("name", [None, 7, ["a"], "\x1b[31mred", "a\nb", "x" * 5000])
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")  # Python's, not C's
+def test_weights_that_give_no_answer(tmp_path, tiny_npz, capsys):
+    """Each can be a float32, and no sum of them: infinite scores less each other."""
+    (tmp_path / "m.pkl").write_bytes(model_bytes(np.full((12, 3), 3e38, "f4")))
+    arguments = ["--dataset", str(tiny_npz), "--model", str(tmp_path / "m.pkl")]
+    assert logistic_sgd.main(["--predict", *arguments]) == 1
+    out, error = capsys.readouterr()
+    assert "m.pkl: expected probabilities of each class, found nan: " in error
+    assert out == "" and error.count("\n") == 2 and "Traceback" not in error
+
+
+@pytest.mark.parametrize("name", [None, 7, ["a"], "a\0b", "a\ud800", "x" * 5000])
 def test_strangers_name_that_is_none(name, save, tiny_npz):
     save(dataset=name)
     with pytest.raises(ModelFileError, match=r"found none: name one \(--dataset"):

@@ -44,13 +44,14 @@ def bars(tmp_path):
 
 
 def test_script_prints_three_best_and_reads_past_bad_pictures(run, bars):
-    names = ["blank.png", "vertical.png", "missing.png", "horizontal.png"]
-    done = run(SGD, "--predict", *names)
+    (bars / "horizontal.png").rename(bars / "größe\x1b[1m.png")
+    names = ["blank.png", "vertical.png", "missing.png", "größe\x1b[1m.png"]
+    done = run(SGD, "--predict", *names, environment={"PYTHONIOENCODING": "ascii"})
     assert done.returncode == 1
     share = r"\d+\.\d %"
     assert re.fullmatch(
         rf"vertical.png: 1 \(1: {share}, \d: {share}, \d: {share}\)\n"
-        rf"horizontal.png: 2 \(2: {share}, \d: {share}, \d: {share}\)\n",
+        rf"gr\\xf6\\xdfe\\x1b\[1m.png: 2 \(2: {share}, \d: {share}, \d: {share}\)\n",
         done.stdout,
     )
     errors = done.stderr.splitlines()
@@ -102,6 +103,13 @@ def test_model_of_another_size_is_named(bars):
     save_model(bars / "small.pkl", n_in=64)
     with pytest.raises(ModelFileError, match="small.pkl: .*28x28 = 784.*expects 64"):
         predict_digits([bars / "vertical.png"], bars / "small.pkl")
+
+
+def test_weights_that_give_no_answer(bars, capsys):
+    (bars / "large.pkl").write_bytes(model_bytes(np.full((784, 3), 3e38, "f4")))
+    with pytest.raises(ModelFileError, match="large.pkl: .*found nan"):
+        predict_digits([bars / "vertical.png"], bars / "large.pkl")
+    assert capsys.readouterr().out == ""
 
 
 def test_model_of_two_classes(bars, capsys):

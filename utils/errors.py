@@ -1,8 +1,16 @@
 """The errors that a person can mend; the scripts print them as one line."""
 
+from utils.text import shown
+
 
 class UserError(Exception):
-    """The base of this program's errors: its message says what, where, and a remedy."""
+    """The base of this program's errors: its message says what, where, and a remedy.
+
+    Each argument is a line of the message, and is escaped as `utils.text.shown` does.
+    """
+
+    def __str__(self):
+        return "\n".join(map(shown, self.args))
 
 
 class BackendError(UserError, ValueError):
@@ -50,6 +58,3 @@ class WriteError(UserError, OSError):
 
     ``errno`` and ``filename`` are those of the failure.
     """
-
-    def __str__(self):
-        return self.args[0]

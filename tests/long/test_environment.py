@@ -143,3 +143,18 @@ def test_working_folder_that_is_read_only(run, read_only, tiny_npz):
     assert finished.stdout == ""
     line = error_line(finished)
     assert "best_model.pkl: cannot be written (Permission denied)" in line
+
+
+@needs_posix
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_names_that_the_output_cannot_encode(run, tmp_path, tiny_npz, script):
+    pytest.importorskip("matplotlib", reason="needs the extra `plot`")
+    name = "größe \x1b[31m\n\udcff"
+    tiny_npz.rename(tmp_path / f"{name}.npz")
+    ascii_only = {"environment": {"PYTHONIOENCODING": "ascii:strict"}, "status": 0}
+    options = [[f"--{o}", name + o] for o in ("model", "report", "history", "plot")]
+    run(script, *TINY, f"{name}.npz", *sum(options, []), **ascii_only)
+    assert (tmp_path / f"{name}plot" / "learning_curve.png").is_file()
+    assert r"\x1b[31m\n\udcff" in (tmp_path / f"{name}report").read_text("utf-8")
+    shown = run(SGD, "--predict", "--model", f"{name}model", **ascii_only)
+    assert shown.stdout.startswith("Predicted values for the first 10")

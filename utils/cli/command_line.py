@@ -12,6 +12,7 @@ from utils import datasets
 from utils.cli.options import add_cluster_options, given, parser
 from utils.errors import UserError
 from utils.report import outputs
+from utils.text import shown
 from utils.training import Monitor, TrainingStopped, checkpoint_file
 from utils.training.stop_signals import stopping
 
@@ -112,7 +113,8 @@ def run(parser, action, arguments, floatX):
         _drop_output()
         return 128 + 13  # SIGPIPE's number; Windows has no such signal
     except (UserError, OSError) as error:
-        print(f"{parser.prog}: error: {error}", file=sys.stderr)
+        message = error if isinstance(error, UserError) else shown(error)
+        print(f"{parser.prog}: error: {message}", file=sys.stderr)
         _drop_output()
         return 1
     return 0

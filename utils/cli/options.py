@@ -4,6 +4,12 @@ import argparse
 import os
 
 from utils.backends import BACKENDS
+from utils.text import shown
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        super().error(shown(message))
 
 
 def parser(script, description, n_epochs):
@@ -19,7 +25,7 @@ def parser(script, description, n_epochs):
         Default of ``--n-epochs``, for the help.
     """
     summary = description.split("\n")[0]
-    result = argparse.ArgumentParser(prog=os.path.basename(script), description=summary)
+    result = _Parser(prog=shown(os.path.basename(script)), description=summary)
 
     def add(name, help, metavar="PATH", **settings):
         result.add_argument(name, help=help, metavar=metavar, **settings)

@@ -12,14 +12,16 @@ import re
 import signal
 import sys
 
+from utils.text import shown
+
 
 def prepare(name):
     """Make ready for the import of PyTensor, or end the program with one line.
 
     Ctrl-C ends it without a traceback, until the run's stop signals take over. Standard
-    streams that are closed become the null device. PyTensor compiles into a temporary
-    folder where the one that it would choose cannot be used; a folder that the user
-    named is not replaced.
+    streams that are closed become the null device, and the others escape what their
+    encoding does not have. PyTensor compiles into a temporary folder where the one that
+    it would choose cannot be used; a folder that the user named is not replaced.
 
     Parameters
     ----------
@@ -34,13 +36,13 @@ def prepare(name):
     """
     if name != "__main__":
         return
-    script = os.path.basename(sys.argv[0])
+    script = shown(os.path.basename(sys.argv[0]))
     # Modules and graphs stay; to search them for garbage again and again takes a tenth
     # of a start.
     gc.set_threshold(50_000, 20)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    _open_closed_streams()
+    _prepare_streams()
     _find_home()
     threads = os.environ.get("OMP_NUM_THREADS", "1")
     if not re.fullmatch(r"\s*[0-9]+\s*", threads, re.ASCII):
@@ -68,15 +70,18 @@ def run_as_module(path):
     return module.main()
 
 
-def _open_closed_streams():
-    """Open the null device for streams that are closed.
+def _prepare_streams():
+    """Open the null device for streams that are closed; have all print any text.
 
     A file would get their descriptors otherwise, and libraries would print into it.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
+        stream = getattr(sys, name)
+        if stream is None:
             # It gets the lowest descriptor that is free: the stream's own.
             setattr(sys, name, open(os.devnull, mode, errors="backslashreplace"))
+        elif mode == "w" and hasattr(stream, "reconfigure"):  # not so in IPython's %run
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _find_home():
@@ -97,7 +102,7 @@ def _find_compile_cache(script):
     reason = _why_unusable(place)
     if not reason:
         return
-    problem = f"PyTensor's compile cache {place} cannot be used ({reason})"
+    problem = shown(f"PyTensor's compile cache {place} cannot be used ({reason})")
     remedy = "PYTENSOR_FLAGS=base_compiledir=FOLDER"
     if named:
         sys.exit(f"{script}: error: {problem}: name another with {remedy}.")

@@ -11,6 +11,7 @@ from scipy.special import softmax
 from utils import backends, datasets
 from utils.errors import ModelFileError
 from utils.report.learning_curves import LearningCurves
+from utils.text import shown
 from utils.training import model_file
 
 # Test images that become floats at a time: a mapped split may be larger than memory.
@@ -173,11 +174,13 @@ def evaluate(result, load_model=None):
         )
     floatX = np.dtype(metadata["floatX"])
     probabilities = np.empty((len(images), metadata["n_out"]), floatX)
-    for start in range(0, len(images), CHUNK):
-        chunk = slice(start, start + CHUNK)
-        probabilities[chunk] = probabilities_of(_scaled(images[chunk], floatX))
+    with np.errstate(over="ignore", invalid="ignore"):  # those are refused below
+        for start in range(0, len(images), CHUNK):
+            chunk = slice(start, start + CHUNK)
+            probabilities[chunk] = probabilities_of(_scaled(images[chunk], floatX))
+    model_file.check_answers(probabilities, result.model)
     parts = W, b, metadata, result.history, images, labels, probabilities
-    return Evaluation(*parts, model.get("class", "LogisticRegression"))
+    return Evaluation(*parts, shown(model.get("class", "LogisticRegression")))
 
 
 def image_shape(n_in):

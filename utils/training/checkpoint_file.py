@@ -16,6 +16,7 @@ import numpy as np
 from utils.errors import CheckpointError
 from utils.files import open_regular
 from utils.files.npy import read_npy
+from utils.text import shown
 from utils.training.model_state import check_state
 
 FORMAT, VERSION = "checkpoint of logistic regression", 2
@@ -134,7 +135,7 @@ def _read_members(archive, size):
     arrays = {}
     for name, info in members.items():
         with archive.open(info) as stream:
-            arrays[name] = read_npy(stream, info.file_size, name)
+            arrays[name] = read_npy(stream, info.file_size, shown(name))
 
     def restored(value):
         return arrays[f"{value['array']}.npy"] if value.keys() == {"array"} else value
@@ -159,7 +160,7 @@ def _check(content):
         _expect(type(content[part]) is kind, f"a {part} that is no {kind.__name__}")
     for name, value in content["arguments"].items():
         _expect(
-            type(value) is ARGUMENTS.get(name) and _can_be_a_name(value),
+            type(value) is ARGUMENTS.get(name) and can_be_a_name(value),
             f"an argument {name[:40]!a} out of place",
         )
     for name, value in content["state"].items():
@@ -184,7 +185,7 @@ def _check(content):
         _expect(type(value) in (np.ndarray, dict), "a variable that is no array")
 
 
-def _can_be_a_name(value):
+def can_be_a_name(value):
     """Return False for a string that cannot be the name of a file."""
     try:
         return type(value) is not str or b"\0" not in os.fsencode(value)

@@ -1,9 +1,10 @@
 """Hyperparameters, checked before any data is read or before training begins."""
 
-import math
+import sys
 from numbers import Integral, Real
 
 from utils.errors import HyperparameterError
+from utils.text import number
 
 
 def check_hyperparameters(
@@ -22,16 +23,14 @@ def check_hyperparameters(
             continue
         if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
             raise HyperparameterError(
-                f"{name} is {value!r}: expected a whole number of at least {least}."
+                f"{name} is {number(value)}: expected a whole number of at least "
+                f"{least}."
             )
-    if (
-        not isinstance(learning_rate, Real)
-        or not math.isfinite(learning_rate)
-        or learning_rate <= 0
-    ):
+    is_number = isinstance(learning_rate, Real)
+    if not is_number or not 0 < learning_rate <= sys.float_info.max:
         raise HyperparameterError(
-            f"learning_rate is {learning_rate!r}: expected a finite number above 0; "
-            "the tutorial uses 0.13."
+            f"learning_rate is {number(learning_rate)}: expected a finite number above "
+            "0; the tutorial uses 0.13."
         )
 
 
@@ -62,8 +61,8 @@ def minibatch_counts(split_sizes, batch_size=None):
     for name, size in zip(names, split_sizes, strict=True):
         if size < batch_size:
             raise HyperparameterError(
-                f"A minibatch of {batch_size} examples is larger than the {name} "
-                f"split, which holds {size}: choose a batch size of at most "
+                f"A minibatch of {number(batch_size)} examples is larger than the "
+                f"{name} split, which holds {size}: choose a batch size of at most "
                 f"{min(split_sizes)}."
             )
     return batch_size, *(size // batch_size for size in split_sizes)

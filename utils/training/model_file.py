@@ -116,6 +116,30 @@ def read(path):
     return state
 
 
+def check_answers(probabilities, path):
+    """Refuse the answers of a model whose scores overflow.
+
+    Parameters
+    ----------
+    probabilities : numpy.ndarray, ``(n, n_out)``
+        Its `p_y_given_x` for some images.
+    path : str or os.PathLike
+        The model's file, for messages.
+
+    Raises
+    ------
+    ModelFileError
+        If some are NaN.
+    """
+    if np.isnan(probabilities).any():
+        raise ModelFileError(
+            f"{path}: expected probabilities of each class, found nan: this model's "
+            f"parameters are so large that its scores are no {probabilities.dtype}. "
+            "Train it again, with a lower learning rate or images scaled to lie "
+            "between 0 and 1."
+        )
+
+
 def load(path, cls, **arguments):
     """Read a model file as an instance of a class.
 

@@ -5,7 +5,6 @@ training examples, where these are floats that leave 0 to 1; bytes never do.
 """
 
 import contextlib
-import functools
 import math
 import os
 import sys
@@ -14,6 +13,9 @@ import numpy as np
 
 from utils import datasets
 from utils.errors import DatasetError, ModelFileError
+from utils.text import shown
+
+from .checkpoint_file import can_be_a_name
 
 LONGEST_NAME = 4096  # of a dataset; a stranger's model may have any
 WHERE = "the images given"
@@ -45,7 +47,7 @@ class ModelInput:
         self._n_in = classifier.metadata["n_in"]
         self._dataset = _sound_name(classifier.metadata.get("dataset"))
         self._low, self._high = _sound_range(classifier.metadata.get("feature_range"))
-        self._notify = notify or functools.partial(print, file=sys.stderr)
+        self._notify = notify or (lambda line: print(shown(line), file=sys.stderr))
 
     def test_examples(self, dataset=None, n=10):
         """Load a dataset, and return its first test examples.
@@ -151,8 +153,7 @@ class ModelInput:
         if images.size:
             images = self._scaled(images)
             self._check_range(images)
-        with np.errstate(over="ignore"):  # out of range, which was told
-            return np.ascontiguousarray(images, self._floatX)
+        return np.ascontiguousarray(images, self._floatX)
 
     def _scaled(self, images):
         is_whole = images.dtype.kind in "iu"
@@ -180,8 +181,8 @@ class ModelInput:
 
 
 def _sound_name(name):
-    """Return a dataset's name if it can be shown on a line, otherwise None."""
-    sound = isinstance(name, str) and name.isprintable() and len(name) < LONGEST_NAME
+    """Return a dataset's name if it can be one, otherwise None."""
+    sound = isinstance(name, str) and can_be_a_name(name) and len(name) < LONGEST_NAME
     return name if sound else None
 
 

@@ -5,6 +5,7 @@ import sys
 import time
 
 from utils.files.writer import Writer
+from utils.text import shown
 
 from .prompt import at_prompt, in_notebook
 
@@ -27,7 +28,7 @@ class TrainingStopped(KeyboardInterrupt):
 
     def __init__(self, signal_number, message, result=None):
         name = signal.Signals(signal_number).name
-        super().__init__(f"stopped by {name} {message}")
+        super().__init__(shown(f"stopped by {name} {message}"))
         self.signal_number, self.result = signal_number, result
 
     def _render_traceback_(self):
@@ -69,9 +70,12 @@ class Monitor:
         self._writer = Writer(self.log)
 
     def say(self, line):
-        """Print one of the tutorial's lines on standard output, at once."""
+        """Print one of the tutorial's lines on standard output, at once.
+
+        What is not printable is escaped, ends of lines and tabs apart.
+        """
         if self.epoch_lines or not self.training:
-            self._print(line, sys.stdout)
+            self._print(shown(line, keep="\n\t"), sys.stdout)
 
     def log(self, line):
         """Print a remark, as `note` does, unless quiet."""
@@ -81,9 +85,10 @@ class Monitor:
     def note(self, line):
         """Print a line on standard error, in a notebook on standard output.
 
-        A notebook shows standard error in red, as if something were wrong.
+        A notebook shows standard error in red, as if something were wrong. What is not
+        printable is escaped: file names stand in such lines.
         """
-        self._print(line, sys.stdout if in_notebook() else sys.stderr)
+        self._print(shown(line), sys.stdout if in_notebook() else sys.stderr)
 
     def start(self, history, total=None, initial=0):
         """Start the clock, and in a terminal or notebook a progress bar.
@@ -126,7 +131,7 @@ class Monitor:
             self._bar.total = total
             if hasattr(self._bar, "container") and total:
                 self._bar.container.children[1].max = total  # tqdm leaves its widget's
-            self._bar.set_description_str(text)
+            self._bar.set_description_str(shown(text))
 
     @property
     def seconds(self):

@@ -16,6 +16,7 @@ from utils.report.page.confusion import confusion
 from utils.report.page.curves import learning_curves
 from utils.report.page.images import mistakes, templates
 from utils.report.page.pad import pad
+from utils.text import shown
 
 __all__ = ["render"]
 
@@ -61,17 +62,22 @@ def render(evaluation, command, backend="auto"):
         policy=_policy(style, script),
         style=style,
         script=f"<script>{script}</script>" if script else "",
-        title=escape(f"{model} on {Path(dataset).name or dataset}"),
-        trained_by=escape(metadata["trained_by"]),
+        title=_text(f"{model} on {Path(dataset).name or dataset}"),
+        trained_by=_text(metadata["trained_by"]),
         key_figures=_key_figures(evaluation),
         pad=pad_html,
         templates=templates(evaluation),
         curves=learning_curves(evaluation.curves),
         confusion=confusion(evaluation),
         mistakes=mistakes(evaluation),
-        command=escape(command),
+        command=_text(command),
         facts=_facts(metadata, backend),
     )
+
+
+def _text(value):
+    """Text from outside, as HTML."""
+    return escape(shown(value))
 
 
 def _policy(style, script):
@@ -119,7 +125,6 @@ def _facts(metadata, backend):
     facts["backend"] = backend
     facts |= {NAMES.get(name, name): v for name, v in metadata["versions"].items()}
     return "\n".join(
-        f'<tr><th scope="row">{escape(str(name))}</th>'
-        f"<td>{escape(str(value))}</td></tr>"
+        f'<tr><th scope="row">{_text(name)}</th><td>{_text(value)}</td></tr>'
         for name, value in facts.items()
     )

@@ -5,6 +5,7 @@ import logging
 from importlib.util import find_spec
 
 from utils.errors import ClusterError
+from utils.text import number
 
 CONNECT_SECONDS = 5  # for a scheduler to answer
 WORKER_SECONDS = 5  # for a first worker to join a scheduler
@@ -47,7 +48,7 @@ class Cluster(contextlib.ExitStack):
             )
         if workers is not None and (not isinstance(workers, int) or workers < 1):
             raise ClusterError(
-                f"workers is {workers!r}: expected a whole number of at least 1."
+                f"workers is {number(workers)}: expected a whole number of at least 1."
             )
         try:
             import dask

@@ -1,6 +1,7 @@
 """Splits of minibatches into shards, and of shards among workers."""
 
 from utils.errors import HyperparameterError
+from utils.text import number
 
 
 def sharding(shards, cluster, n_train_batches):
@@ -13,16 +14,16 @@ def sharding(shards, cluster, n_train_batches):
         if shards is None:
             return {}
         raise HyperparameterError(
-            f"shards is {shards!r}, but a training set is split for a cluster only: "
-            "give --workers N or --scheduler ADDRESS (to a training function, cluster) "
-            "too, or leave shards out."
+            f"shards is {number(shards)}, but a training set is split for a cluster "
+            "only: give --workers N or --scheduler ADDRESS (to a training function, "
+            "cluster) too, or leave shards out."
         )
     if shards is None:
         shards = min(cluster.n_workers, n_train_batches)
     sound = isinstance(shards, int) and not isinstance(shards, bool)
     if not sound or not 1 <= shards <= n_train_batches:
         raise HyperparameterError(
-            f"shards is {shards!r}: expected a whole number from 1 to "
+            f"shards is {number(shards)}: expected a whole number from 1 to "
             f"{n_train_batches}, the minibatches of the training set."
         )
     return {"shards": shards}
