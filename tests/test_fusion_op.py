@@ -4,10 +4,8 @@ Numba compiles for many seconds, here for one precision; the other is in the lon
 """
 
 import numpy as np
-import pytensor
 import pytest
 from fused import TOLERANCES, assert_right, expected, operations, problem, variables
-from pytensor.gradient import DisconnectedInputError, NullTypeGradError, verify_grad
 from scipy.special import softmax
 
 from utils.backends.fusion import softmax_regression_errors, softmax_regression_loss
@@ -29,27 +27,6 @@ def test_values_agree_with_scipy(linker, dtype):
         for j, n_in in enumerate(N_IN):
             n = N[(9 * i + j) % len(N)]
             assert_right(linker, dtype, problem(n, n_in, n_out, dtype, seed=n))
-
-
-@pytest.mark.parametrize("n_labels", [6, 4])
-def test_gradient_of_each_input_is_verified(n_labels):
-    *inputs, y = problem(6, 4, 3, seed=1)
-    labels = pytensor.shared(y[:n_labels] - 3)  # from the last class
-
-    def loss(x, W, b):
-        return 3 * softmax_regression_loss(x, W, b, labels)[0]
-
-    with pytensor.config.change_flags(linker="py"):
-        verify_grad(loss, inputs, rng=np.random.default_rng(2))
-
-
-def test_gradients_of_gradients_and_of_errors_are_refused():
-    x, W, b, y = variables("float64")
-    _, gW, _ = softmax_regression_loss(x, W, b, y)
-    with pytest.raises(NullTypeGradError):
-        pytensor.grad(gW.sum(), W)
-    with pytest.raises(DisconnectedInputError):
-        pytensor.grad(softmax_regression_errors(x, W, b, y), W)
 
 
 def test_other_types_are_refused():
