@@ -95,14 +95,6 @@ def ink(typingctx, x, at):
 
 
 @intrinsic
-def lowest_bit(typingctx, mask):
-    """Return the place of the lowest bit of a mask that is not 0."""
-    return types.intp(types.uint64), lambda _, builder, __, values: builder.cttz(
-        values[0], ir.IntType(1)(1)
-    )
-
-
-@intrinsic
 def exp_of_negative(typingctx, v):
     """Return exp(v) for v <= 0.
 
