@@ -10,8 +10,8 @@ import pytensor.tensor as pt
 from pytensor.compile.builders import OpFromGraph
 from pytensor.compile.mode import optdb
 from pytensor.graph.rewriting.basic import (
-    GraphRewriter,
     MergeOptimizer,
+    SequentialGraphRewriter,
     dfs_rewriter,
     node_rewriter,
 )
@@ -29,21 +29,14 @@ from utils.backends import blas
 FUNCTIONS = (scalars.Exp, scalars.Log, scalars.Tanh, Sigmoid)  # of one number
 
 
-class InlineGraphs(GraphRewriter):
-    """Put graphs within the graph, such as softmax, in the place of their nodes.
+@node_rewriter([OpFromGraph])
+def local_inline_graph(fgraph, node):
+    """Put a graph within the graph, such as softmax, in the place of its node.
 
-    PyTensor 3.0 would compile each as a function of its own in its default mode, that
-    is by Numba, which takes seconds.
+    PyTensor 3.0 would compile it as a function of its own in its default mode, that is
+    by Numba, which takes seconds.
     """
-
-    def apply(self, fgraph):
-        inner = True
-        while inner:
-            inner = [n for n in fgraph.apply_nodes if isinstance(n.op, OpFromGraph)]
-            for node in inner:
-                pairs = zip(node.outputs, inline_ofg_node(node), strict=True)
-                fgraph.replace_all(pairs, reason="inline_graphs", import_missing=True)
-        MergeOptimizer().rewrite(fgraph)  # softmax and log-softmax begin alike
+    return inline_ofg_node(node)
 
 
 def matrix_product(variable):
@@ -121,7 +114,9 @@ blas_optdb.register(
     "cxx_only",
     position=-1,
 )
-optdb.register("inline_graphs", InlineGraphs(), "fast_run", "cxx_only", position=48.9)
+# Softmax and log-softmax begin alike: that is merged.
+inline = SequentialGraphRewriter(dfs_rewriter(local_inline_graph), MergeOptimizer())
+optdb.register("inline_graphs", inline, "fast_run", "cxx_only", position=48.9)
 # After PyTensor has made everything else work in place, at 50.5.
 optdb.register(
     "vector_functions",
