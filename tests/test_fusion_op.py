@@ -1,6 +1,6 @@
-"""The fused operations against SciPy: values, gradients, labels, layouts.
+"""The fused operations against SciPy: values, labels, shapes, ties.
 
-Numba compiles for many seconds, here for one precision; the other is in the long tests.
+Numba compiles for many seconds: its are in the long tests.
 """
 
 import numpy as np
@@ -125,29 +125,6 @@ def test_ties_go_to_the_first_class_as_in_numpy(linker, dtype):
     truth = np.argmax(x @ W, axis=1)
     assert outputs[3] == np.mean(truth != y)
     np.testing.assert_array_equal(outputs[-1], truth)
-
-
-LAYOUTS = {
-    "rows reversed": lambda v: np.ascontiguousarray(v[::-1])[::-1],
-    "all reversed": lambda v: np.flip(np.ascontiguousarray(np.flip(v))),
-    "transposed": np.asfortranarray,
-    "a part of wider rows": lambda v: np.concatenate([v, v], -1)[..., : v.shape[-1]],
-    "every other element": lambda v: np.repeat(v, 2, axis=-1)[..., ::2],
-    "every other row": lambda v: np.repeat(v, 2, axis=0)[::2],
-    "byte-swapped": lambda v: v.astype(v.dtype.newbyteorder()),
-}
-
-
-@each_precision
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_arrays_of_any_layout(dtype, layout):
-    for n, n_in in ((61, 19), (1, 19), (61, 1)):
-        values = problem(n, n_in, 10, dtype)
-        laid_out = [LAYOUTS[layout](v) for v in values]
-        for i in range(4):
-            mixed = [*values[:i], laid_out[i], *values[i + 1 :]]
-            assert_right("c", dtype, mixed, expected(*values))
-        assert_right("c", dtype, laid_out, expected(*values))
 
 
 def test_one_example_broadcast_to_many():
