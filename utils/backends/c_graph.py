@@ -1,7 +1,8 @@
 """Rewrites of graphs that are compiled as C, whatever they compute.
 
 They run for PyTensor's C linkers only. ``mode.excluding("inline_graphs")`` leaves out
-the first, ``"prepare_blas"`` the next two, and ``"vector_functions"`` the last.
+the first, ``"prepare_blas"`` the next two, ``"joined_slices"`` that of slices, and
+``"vector_functions"`` the last.
 """
 
 from itertools import permutations
@@ -17,12 +18,15 @@ from pytensor.graph.rewriting.basic import (
 )
 from pytensor.scalar import basic as scalars
 from pytensor.scalar.math import Sigmoid
+from pytensor.tensor.basic import get_underlying_scalar_constant_value, join
 from pytensor.tensor.blas import gemm_no_inplace
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
+from pytensor.tensor.exceptions import NotScalarConstantError
 from pytensor.tensor.math import Dot
 from pytensor.tensor.rewriting.blas import blas_optdb
 from pytensor.tensor.rewriting.ofg import inline_ofg_node
 from pytensor.tensor.shape import SpecifyShape, specify_shape
+from pytensor.tensor.subtensor import IncSubtensor, get_constant_idx
 
 from utils.backends import blas
 
@@ -88,6 +92,43 @@ def local_gemm_of_bias(fgraph, node):
     return None
 
 
+@node_rewriter([IncSubtensor])
+def local_slices_of_zeros_to_join(fgraph, node):
+    """Join two vectors that are added to, or set in, the two parts of zeros.
+
+    ``zeros(n)[:k].inc(a)[k:].inc(b)``, in either order, becomes ``join(0, a, b)`` where
+    the types of a and b say that they have k and n - k elements. So PyTensor writes the
+    gradients by two slices of one vector, in code that fits no C module with what comes
+    before it: the whole function would be compiled as a module for each operation.
+    """
+    other = node.inputs[0].owner
+    if other is None or not isinstance(other.op, IncSubtensor):
+        return None
+    zeros = other.inputs[0]
+    values = [other.inputs[1], node.inputs[1]]
+    if any(v.ndim != 1 or None in v.type.shape for v in (zeros, *values)):
+        return None
+    try:
+        if get_underlying_scalar_constant_value(zeros) != 0:
+            return None
+        parts = [_bounds(v, zeros.type.shape[0]) for v in (other, node)]
+    except NotScalarConstantError:
+        return None
+    if parts[0] > parts[1]:
+        parts.reverse()
+        values.reverse()
+    k, rest = (v.type.shape[0] for v in values)
+    whole = parts == [(0, k, 1), (k, k + rest, 1)] and zeros.type.shape == (k + rest,)
+    same_type = {v.dtype for v in values} == {zeros.dtype}
+    return [join(0, *values)] if whole and same_type else None
+
+
+def _bounds(node, n):
+    """Return start, stop and step of an IncSubtensor's slice of n numbers."""
+    [part] = get_constant_idx(node.op.idx_list, node.inputs[:1] + node.inputs[2:])
+    return part.indices(n)
+
+
 @node_rewriter([Elemwise])
 def local_function_out_of_place(fgraph, node):
     """Compute tanh and its like into an array of their own.
@@ -106,6 +147,13 @@ def local_function_out_of_place(fgraph, node):
     return None
 
 
+optdb.register(
+    "joined_slices",
+    dfs_rewriter(local_slices_of_zeros_to_join),
+    "fast_run",
+    "cxx_only",
+    position=1.62,
+)
 # Before PyTensor makes BLAS calls of the products, and before it fuses loops, at 49.
 blas_optdb.register(
     "prepare_blas",
