@@ -19,7 +19,6 @@ from utils.backends.fusion.lengths import (
     MarkLabelCounts,
     RemoveLabelCounts,
     either_order,
-    is_number,
     made_by,
     replace,
 )
@@ -140,21 +139,10 @@ class FuseLoss(FuseSoftmax):
             if total.dtype != loss.dtype:
                 return None
             if mean is not None and mean.dtype == loss.dtype:
-                pairs.append(self.negated(fgraph, mean, loss))
+                pairs.append((mean, -loss))
             else:
                 pairs.append((total, value.astype(total.dtype)))
         return pairs
-
-    def negated(self, fgraph, mean, loss):
-        """Return the pair that replaces `mean`, which is minus the loss."""
-        outer = sole_user(fgraph, mean)
-        if outer is not None and outer.ndim == 0:
-            factors = [v for v in made_by(outer, scalars.mul) if v is not mean]
-            if made_by(outer, scalars.neg) or (
-                len(factors) == 1 and is_number(factors[0], -1)
-            ):
-                return outer, loss
-        return mean, -loss
 
 
 class FuseErrors(FuseSoftmax):
