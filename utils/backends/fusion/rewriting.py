@@ -116,10 +116,8 @@ class FuseLoss(FuseSoftmax):
         pairs += [(p, results["p"])] if by_row else []
         weight = weight_of_mean(value, y)
         for user, name in uses.items():
-            result = results[name]
-            if weight is not None:
-                result = weight.astype(W.dtype) * result
-            pairs.append((delta if name == "delta" else user, result))
+            old = delta if name == "delta" else user
+            pairs.append((old, weight.astype(W.dtype) * results[name]))
         for log_p in users(fgraph, z):
             if log_p is not p:
                 losses = self.losses(fgraph, log_p, y, results["loss"])
