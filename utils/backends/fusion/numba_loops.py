@@ -27,6 +27,7 @@ from utils.backends.fusion.numba_vectors import (
     LANES,
     exp_of_negative,
     ink,
+    pack_block,
 )
 
 part = numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -36,18 +37,20 @@ NONE, ONE, ALL = np.uint64(0), np.uint64(1), np.uint64(2**64 - 1)
 @part
 def pack(W, row, column, n_in, n_out, classes, weights):
     """Set weights to W, and return whether all of it is finite."""
-    last, size = max(n_in - LANES, 0), -(-n_in // LANES) * classes * LANES
-    for k in range(size):
-        weights[k] = 0
-    for k in range(n_in):
-        block = k // LANES
-        # The last block may begin among the pixels of the one before.
-        lane = k - min(block * LANES, last)
-        for c in range(n_out):
-            weights[(block * classes + c) * LANES + lane] = W[k * row + c * column]
     finite = True
-    for k in range(size):
-        finite &= weights[k] - weights[k] == 0
+    for k in range(-(-n_in // LANES) * classes * LANES):
+        weights[k] = 0
+    for block in range(n_in // LANES):
+        for c in range(n_out):
+            to, start = (block * classes + c) * LANES, block * LANES * row + c * column
+            finite &= pack_block(weights, to, W, start, row)
+    # The last block is not whole: it begins among the pixels of the one before.
+    block, first = n_in // LANES, max(n_in - LANES, 0)
+    for k in range(block * LANES, n_in):
+        for c in range(n_out):
+            w = W[k * row + c * column]
+            finite &= w - w == 0
+            weights[(block * classes + c) * LANES + k - first] = w
     return finite
 
 
@@ -77,14 +80,15 @@ def chunk_logits(x, row, rows, n_in, panels, weights, bias, tiles, every, z, ink
     word = -(-blocks // (words * 8)) * 8
     for first in range(0, blocks, word):
         end = min(first + word, blocks)
-        whole = min(end, n_in // LANES)
+        whole = first + (min(end, n_in // LANES) - first) // 8 * 8
         for r in range(rows):
             mask = ALL >> np.uint64(64 - end + first) if every else NONE
-            for block in range(first, whole):
-                bit = ink(x, r * row + block * LANES)
-                mask |= bit << np.uint64(block - first)
-            if whole < end:
-                mask |= ink(x, r * row + last) << np.uint64(whole - first)
+            for block in range(first, whole, 8):
+                bits = ink(x, r * row + block * LANES, 8)
+                mask |= bits << np.uint64(block - first)
+            for block in range(whole, end):
+                bits = ink(x, r * row + min(block * LANES, last), 1)
+                mask |= bits << np.uint64(block - first)
             for panel in range(panels):
                 tile, left = empty_tile(tiles), mask
                 while left:

@@ -71,23 +71,55 @@ def pointer_to(typingctx, place, like):
     return like(place, like), code
 
 
-@intrinsic
-def ink(typingctx, x, at):
-    """Return 1 where a pixel of the block ``x[at]`` is not 0, otherwise 0."""
+@intrinsic(prefer_literal=True)
+def ink(typingctx, x, at, blocks):
+    """Return a bit for each of 1 or 8 blocks from ``x[at]`` on: 0 if all pixels are."""
+    count = blocks.literal_value
 
     def code(context, builder, signature, values):
-        address, size = place(builder, *values)
-        # A block of bytes is one number, of which LLVM compares several at once.
-        kind = WORD if size == 1 else ir.VectorType(ir.IntType(8 * size), LANES)
-        address = builder.bitcast(address, kind.as_pointer())
-        block = builder.load(address, align=size)
-        bits = builder.icmp_unsigned("!=", block, kind(None))
-        if size > 1:
-            bits = builder.bitcast(bits, ir.IntType(LANES))
-            bits = builder.icmp_unsigned("!=", bits, bits.type(0))
-        return builder.zext(bits, WORD)
+        address, size = place(builder, *values[:2])
+        # A block of bytes is one number, of which LLVM compares eight at once.
+        wide = size == 1
+        element, lanes = (WORD, count) if wide else (ir.IntType(8 * size), LANES)
+        vector, mask = ir.VectorType(element, lanes), WORD(0)
+        for block in range(1 if wide else count):
+            at = builder.gep(address, [WORD(block * LANES)])
+            at = builder.bitcast(at, vector.as_pointer())
+            bits = builder.icmp_unsigned(
+                "!=", builder.load(at, align=size), vector(None)
+            )
+            bits = builder.bitcast(bits, ir.IntType(lanes))
+            if not wide:
+                bits = builder.icmp_unsigned("!=", bits, bits.type(0))
+            bit = builder.shl(builder.zext(bits, WORD), WORD(block))
+            mask = builder.or_(mask, bit)
+        return mask
 
-    return types.uint64(x, types.intp), code
+    return types.uint64(x, types.intp, blocks), code
+
+
+@intrinsic
+def pack_block(typingctx, weights, at, W, first, row):
+    """Set the LANES numbers from ``weights[at]`` on, and return whether all are finite.
+
+    They are W's from ``W[first]`` on, `row` elements from one to the next.
+    """
+
+    def code(context, builder, signature, values):
+        weights, at, W, first, row = values
+        lanes = ir.VectorType(W.type.pointee, LANES)
+        vector = lanes(ir.Undefined)
+        for lane in range(LANES):
+            number = builder.load(place(builder, W, first)[0])
+            vector = builder.insert_element(vector, number, INT32(lane))
+            first = builder.add(first, row)
+        store_vector(builder, vector, weights, at)
+        zeros = builder.fcmp_ordered("==", builder.fsub(vector, vector), lanes(None))
+        bits = builder.bitcast(zeros, ir.IntType(LANES))
+        return builder.icmp_unsigned("==", bits, bits.type(-1))
+
+    indices = types.intp, types.intp
+    return types.boolean(weights, types.intp, W, *indices), code
 
 
 @intrinsic
