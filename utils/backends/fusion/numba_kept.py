@@ -141,12 +141,8 @@ def kept(name, function, signature, parallel=False):
     """Compile a function for callers that know its name; return the name."""
     name = f"softmax_regression_{name}"
     CACHED_SRC_FUNCTIONS[function] = f"{CACHE_KEY}, {name}"
-    options = {
-        "parallel": parallel,
-        "error_model": "numpy",
-        "cache": config.numba__cache,
-    }
-    compiled = numba.cfunc(signature, **options)(function)
+    options = {"error_model": "numpy", "cache": config.numba__cache}
+    compiled = numba.cfunc(signature, parallel=parallel, **options)(function)
     binding.add_symbol(name, compiled.address)
     _compiled.append(compiled)
     return name
