@@ -6,9 +6,10 @@ from pathlib import Path
 import pytensor
 import pytest
 from processes import fake_compiler
+from pytensor.link.numba.linker import NumbaLinker
 from test_backends import forget_the_compiler
 
-from utils.backends import c_compiler
+from utils.backends import BackendError, c_compiler, compilation_mode
 
 __all__ = ["forget_the_compiler"]
 
@@ -37,7 +38,9 @@ def probes(monkeypatch):
 def test_compiler_that_fails_is_quoted_and_not_remembered(tmp_path, path):
     cxx = fake_compiler(tmp_path, "echo 'fatal error: Python.h' >&2; exit 1")
     with pytensor.config.change_flags(cxx=cxx):
-        assert "fatal error: Python.h" in c_compiler.find().error
+        assert isinstance(compilation_mode("auto").linker, NumbaLinker)
+        with pytest.raises(BackendError, match="fatal error: Python.h.*numba"):
+            compilation_mode("c")
     assert not path.exists()
 
 

@@ -1,13 +1,11 @@
-"""The fused operations against SciPy: values, gradients, labels, layouts.
+"""The fused operations against SciPy: values, labels, shapes, ties.
 
-Numba compiles for many seconds, here for one precision; the other is in the long tests.
+Numba compiles for many seconds: its are in the long tests.
 """
 
 import numpy as np
-import pytensor
 import pytest
 from fused import TOLERANCES, assert_right, expected, operations, problem, variables
-from pytensor.gradient import DisconnectedInputError, NullTypeGradError, verify_grad
 from scipy.special import softmax
 
 from utils.backends.fusion import softmax_regression_errors, softmax_regression_loss
@@ -29,27 +27,6 @@ def test_values_agree_with_scipy(linker, dtype):
         for j, n_in in enumerate(N_IN):
             n = N[(9 * i + j) % len(N)]
             assert_right(linker, dtype, problem(n, n_in, n_out, dtype, seed=n))
-
-
-@pytest.mark.parametrize("n_labels", [6, 4])
-def test_gradient_of_each_input_is_verified(n_labels):
-    *inputs, y = problem(6, 4, 3, seed=1)
-    labels = pytensor.shared(y[:n_labels] - 3)  # from the last class
-
-    def loss(x, W, b):
-        return 3 * softmax_regression_loss(x, W, b, labels)[0]
-
-    with pytensor.config.change_flags(linker="py"):
-        verify_grad(loss, inputs, rng=np.random.default_rng(2))
-
-
-def test_gradients_of_gradients_and_of_errors_are_refused():
-    x, W, b, y = variables("float64")
-    _, gW, _ = softmax_regression_loss(x, W, b, y)
-    with pytest.raises(NullTypeGradError):
-        pytensor.grad(gW.sum(), W)
-    with pytest.raises(DisconnectedInputError):
-        pytensor.grad(softmax_regression_errors(x, W, b, y), W)
 
 
 def test_other_types_are_refused():
@@ -148,29 +125,6 @@ def test_ties_go_to_the_first_class_as_in_numpy(linker, dtype):
     truth = np.argmax(x @ W, axis=1)
     assert outputs[3] == np.mean(truth != y)
     np.testing.assert_array_equal(outputs[-1], truth)
-
-
-LAYOUTS = {
-    "rows reversed": lambda v: np.ascontiguousarray(v[::-1])[::-1],
-    "all reversed": lambda v: np.flip(np.ascontiguousarray(np.flip(v))),
-    "transposed": np.asfortranarray,
-    "a part of wider rows": lambda v: np.concatenate([v, v], -1)[..., : v.shape[-1]],
-    "every other element": lambda v: np.repeat(v, 2, axis=-1)[..., ::2],
-    "every other row": lambda v: np.repeat(v, 2, axis=0)[::2],
-    "byte-swapped": lambda v: v.astype(v.dtype.newbyteorder()),
-}
-
-
-@each_precision
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_arrays_of_any_layout(dtype, layout):
-    for n, n_in in ((61, 19), (1, 19), (61, 1)):
-        values = problem(n, n_in, 10, dtype)
-        laid_out = [LAYOUTS[layout](v) for v in values]
-        for i in range(4):
-            mixed = [*values[:i], laid_out[i], *values[i + 1 :]]
-            assert_right("c", dtype, mixed, expected(*values))
-        assert_right("c", dtype, laid_out, expected(*values))
 
 
 def test_one_example_broadcast_to_many():

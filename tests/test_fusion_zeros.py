@@ -1,4 +1,4 @@
-"""The fused operations on zeros and extreme values, and in a forked child."""
+"""The fused operations on zeros, extreme values and layouts, and in a forked child."""
 
 import numpy as np
 import pytest
@@ -71,6 +71,29 @@ def test_the_largest_logits_beside_infinite_ones_are_compared(linker, dtype):
             y = np.array([label], "int32")
             errors = operations(linker, dtype)(x, W, b, y)[3]
             assert errors == (label != best), (logits, label)
+
+
+LAYOUTS = {
+    "rows reversed": lambda v: np.ascontiguousarray(v[::-1])[::-1],
+    "all reversed": lambda v: np.flip(np.ascontiguousarray(np.flip(v))),
+    "transposed": np.asfortranarray,
+    "a part of wider rows": lambda v: np.concatenate([v, v], -1)[..., : v.shape[-1]],
+    "every other element": lambda v: np.repeat(v, 2, axis=-1)[..., ::2],
+    "every other row": lambda v: np.repeat(v, 2, axis=0)[::2],
+    "byte-swapped": lambda v: v.astype(v.dtype.newbyteorder()),
+}
+
+
+@each_precision
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_arrays_of_any_layout(layout, linker, dtype):
+    for n, n_in in ((61, 19), (1, 19), (130, 40), (61, 1)):
+        values = problem(n, n_in, 10, dtype)
+        laid_out = [LAYOUTS[layout](v) for v in values]
+        for i in range(4):
+            mixed = [*values[:i], laid_out[i], *values[i + 1 :]]
+            assert_right(linker, dtype, mixed, expected(*values))
+        assert_right(linker, dtype, laid_out, expected(*values))
 
 
 FORKED_RUN = """

@@ -1,7 +1,8 @@
 """Rewrites of graphs that are compiled as C, whatever they compute.
 
 They run for PyTensor's C linkers only. ``mode.excluding("inline_graphs")`` leaves out
-the first, ``"prepare_blas"`` the next two, and ``"vector_functions"`` the last.
+the first, ``"prepare_blas"`` the next two, ``"joined_slices"`` that of slices, and
+``"vector_functions"`` the last.
 """
 
 from itertools import permutations
@@ -10,40 +11,36 @@ import pytensor.tensor as pt
 from pytensor.compile.builders import OpFromGraph
 from pytensor.compile.mode import optdb
 from pytensor.graph.rewriting.basic import (
-    GraphRewriter,
     MergeOptimizer,
+    SequentialGraphRewriter,
     dfs_rewriter,
     node_rewriter,
 )
 from pytensor.scalar import basic as scalars
 from pytensor.scalar.math import Sigmoid
+from pytensor.tensor.basic import get_underlying_scalar_constant_value, join
 from pytensor.tensor.blas import gemm_no_inplace
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
+from pytensor.tensor.exceptions import NotScalarConstantError
 from pytensor.tensor.math import Dot
 from pytensor.tensor.rewriting.blas import blas_optdb
 from pytensor.tensor.rewriting.ofg import inline_ofg_node
 from pytensor.tensor.shape import SpecifyShape, specify_shape
+from pytensor.tensor.subtensor import IncSubtensor, get_constant_idx
 
 from utils.backends import blas
 
 FUNCTIONS = (scalars.Exp, scalars.Log, scalars.Tanh, Sigmoid)  # of one number
 
 
-class InlineGraphs(GraphRewriter):
-    """Put graphs within the graph, such as softmax, in the place of their nodes.
+@node_rewriter([OpFromGraph])
+def local_inline_graph(fgraph, node):
+    """Put a graph within the graph, such as softmax, in the place of its node.
 
-    PyTensor 3.0 would compile each as a function of its own in its default mode, that
-    is by Numba, which takes seconds.
+    PyTensor 3.0 would compile it as a function of its own in its default mode, that is
+    by Numba, which takes seconds.
     """
-
-    def apply(self, fgraph):
-        inner = True
-        while inner:
-            inner = [n for n in fgraph.apply_nodes if isinstance(n.op, OpFromGraph)]
-            for node in inner:
-                pairs = zip(node.outputs, inline_ofg_node(node), strict=True)
-                fgraph.replace_all(pairs, reason="inline_graphs", import_missing=True)
-        MergeOptimizer().rewrite(fgraph)  # softmax and log-softmax begin alike
+    return inline_ofg_node(node)
 
 
 def matrix_product(variable):
@@ -95,6 +92,43 @@ def local_gemm_of_bias(fgraph, node):
     return None
 
 
+@node_rewriter([IncSubtensor])
+def local_slices_of_zeros_to_join(fgraph, node):
+    """Join two vectors that are added to, or set in, the two parts of zeros.
+
+    ``zeros(n)[:k].inc(a)[k:].inc(b)``, in either order, becomes ``join(0, a, b)`` where
+    the types of a and b say that they have k and n - k elements. So PyTensor writes the
+    gradients by two slices of one vector, in code that fits no C module with what comes
+    before it: the whole function would be compiled as a module for each operation.
+    """
+    other = node.inputs[0].owner
+    if other is None or not isinstance(other.op, IncSubtensor):
+        return None
+    zeros = other.inputs[0]
+    values = [other.inputs[1], node.inputs[1]]
+    if any(v.ndim != 1 or None in v.type.shape for v in (zeros, *values)):
+        return None
+    try:
+        if get_underlying_scalar_constant_value(zeros) != 0:
+            return None
+        parts = [_bounds(v, zeros.type.shape[0]) for v in (other, node)]
+    except NotScalarConstantError:
+        return None
+    if parts[0] > parts[1]:
+        parts.reverse()
+        values.reverse()
+    k, rest = (v.type.shape[0] for v in values)
+    whole = parts == [(0, k, 1), (k, k + rest, 1)] and zeros.type.shape == (k + rest,)
+    same_type = {v.dtype for v in values} == {zeros.dtype}
+    return [join(0, *values)] if whole and same_type else None
+
+
+def _bounds(node, n):
+    """Return start, stop and step of an IncSubtensor's slice of n numbers."""
+    [part] = get_constant_idx(node.op.idx_list, node.inputs[:1] + node.inputs[2:])
+    return part.indices(n)
+
+
 @node_rewriter([Elemwise])
 def local_function_out_of_place(fgraph, node):
     """Compute tanh and its like into an array of their own.
@@ -113,6 +147,13 @@ def local_function_out_of_place(fgraph, node):
     return None
 
 
+optdb.register(
+    "joined_slices",
+    dfs_rewriter(local_slices_of_zeros_to_join),
+    "fast_run",
+    "cxx_only",
+    position=1.62,
+)
 # Before PyTensor makes BLAS calls of the products, and before it fuses loops, at 49.
 blas_optdb.register(
     "prepare_blas",
@@ -121,7 +162,9 @@ blas_optdb.register(
     "cxx_only",
     position=-1,
 )
-optdb.register("inline_graphs", InlineGraphs(), "fast_run", "cxx_only", position=48.9)
+# Softmax and log-softmax begin alike: that is merged.
+inline = SequentialGraphRewriter(dfs_rewriter(local_inline_graph), MergeOptimizer())
+optdb.register("inline_graphs", inline, "fast_run", "cxx_only", position=48.9)
 # After PyTensor has made everything else work in place, at 50.5.
 optdb.register(
     "vector_functions",

@@ -4,8 +4,7 @@ from pytensor import config
 from pytensor.compile.mode import Mode, get_mode
 
 import utils.backends.c_graph
-import utils.backends.fusion
-import utils.backends.joined_slices  # noqa: F401  all register their rewrites
+import utils.backends.fusion  # noqa: F401  both register their rewrites
 from utils.backends import blas, c_compiler, compile_cache, linker
 from utils.errors import BackendError
 

@@ -11,7 +11,6 @@ from pytensor.link.numba.dispatch.basic import (
 
 from utils.backends.fusion.numba_kept import (
     CACHE_KEY,
-    address_of,
     address_of_function,
     call_run,
     kept_functions,
@@ -38,7 +37,7 @@ def runner(node):
         # fmt: off
         return call_run(
             address_of_function(share), address_of_function(add_up), width, W.itemsize,
-            address_of(x), address_of(W), address_of(b), address_of(y),
+            x.ctypes.data, W.ctypes.data, b.ctypes.data, y.ctypes.data,
             len(x), len(y), n_in, n_out, x_row // x.itemsize, x_column // x.itemsize,
             W_row // W.itemsize, W_column // W.itemsize, b.strides[0] // W.itemsize,
             y.strides[0] // y.itemsize, gW, gb, p, delta, y_pred,
@@ -56,7 +55,7 @@ def numba_funcify_softmax_regression_loss(op, node, **kwargs):
     def loss_and_gradient(x, W, b, y):
         check(x, W, b, y)
         gW, gb = np.empty(W.shape, W.dtype), np.empty(b.shape, W.dtype)
-        total = run(x, W, b, y, address_of(gW), address_of(gb), 0, 0, 0)
+        total = run(x, W, b, y, gW.ctypes.data, gb.ctypes.data, 0, 0, 0)
         return mean(total, W, y), gW, gb
 
     return loss_and_gradient, key
@@ -72,8 +71,8 @@ def numba_funcify_softmax_regression_rows(op, node, **kwargs):
         gW, gb = np.empty(W.shape, W.dtype), np.empty(b.shape, W.dtype)
         p = np.empty((len(x), len(b)), W.dtype)
         delta, y_pred = np.empty(p.shape, W.dtype), np.empty(len(x), np.int64)
-        addresses = address_of(p), address_of(delta), address_of(y_pred)
-        total = run(x, W, b, y, address_of(gW), address_of(gb), *addresses)
+        addresses = p.ctypes.data, delta.ctypes.data, y_pred.ctypes.data
+        total = run(x, W, b, y, gW.ctypes.data, gb.ctypes.data, *addresses)
         return mean(total, W, y), gW, gb, p, delta, y_pred
 
     return loss_and_rows, key

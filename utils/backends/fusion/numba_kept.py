@@ -55,17 +55,6 @@ def setting(typingctx, i):
     return types.int64(types.intp), code
 
 
-@intrinsic
-def address_of(typingctx, array):
-    """Return the address of an array's first element."""
-
-    def code(context, builder, signature, values):
-        array_struct = context.make_array(array)(context, builder, values[0])
-        return builder.ptrtoint(array_struct.data, ADDRESS)
-
-    return types.int64(array), code
-
-
 @intrinsic(prefer_literal=True)
 def address_of_function(typingctx, name):
     """Return the address of the function that is kept under a name."""
@@ -115,15 +104,15 @@ def run(
         memory += CHUNK * max(n_in, LANES)  # for a copy of a chunk's rows
     memory = -(-memory * itemsize // 64) * 64 // itemsize
     tiles = np.empty(shares * memory * itemsize + 64, np.uint8)
-    tiles_at = -(-address_of(tiles) // 64) * 64
+    tiles_at = -(-np.int64(tiles.ctypes.data) // 64) * 64
     masks = np.empty(shares * blocks, np.uint64)
     results, sizes = np.empty((shares, 1 + classes)), np.empty(16, np.int64)
     sizes[0], sizes[1], sizes[2], sizes[3] = n, n_labels, n_in, n_out
     sizes[4], sizes[5], sizes[6], sizes[7] = x_row, x_column, W_row, W_column
     sizes[8], sizes[9], sizes[10], sizes[11] = b_step, y_step, shares, memory
     sizes[12], sizes[13], sizes[14], sizes[15] = gW != 0, p, delta, y_pred
-    sizes_at, masks_at = address_of(sizes), address_of(masks)
-    results_at = address_of(results)
+    sizes_at, masks_at = sizes.ctypes.data, masks.ctypes.data
+    results_at = results.ctypes.data
     if shares == 1 or setting(1):
         for t in range(shares):
             call(share, x, W, b, y, sizes_at, tiles_at, masks_at, results_at, t)
@@ -152,12 +141,8 @@ def kept(name, function, signature, parallel=False):
     """Compile a function for callers that know its name; return the name."""
     name = f"softmax_regression_{name}"
     CACHED_SRC_FUNCTIONS[function] = f"{CACHE_KEY}, {name}"
-    options = {
-        "parallel": parallel,
-        "error_model": "numpy",
-        "cache": config.numba__cache,
-    }
-    compiled = numba.cfunc(signature, **options)(function)
+    options = {"error_model": "numpy", "cache": config.numba__cache}
+    compiled = numba.cfunc(signature, parallel=parallel, **options)(function)
     binding.add_symbol(name, compiled.address)
     _compiled.append(compiled)
     return name

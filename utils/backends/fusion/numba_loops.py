@@ -12,6 +12,7 @@ are rounded up to whole tiles.
 
 import numba
 import numpy as np
+from numba.cpython.unsafe.numbers import trailing_zeros
 
 from utils.backends.fusion.numba_tiles import (
     CHUNK,
@@ -26,7 +27,6 @@ from utils.backends.fusion.numba_vectors import (
     LANES,
     exp_of_negative,
     ink,
-    lowest_bit,
     pack_block,
 )
 
@@ -92,7 +92,7 @@ def chunk_logits(x, row, rows, n_in, panels, weights, bias, tiles, every, z, ink
             for panel in range(panels):
                 tile, left = empty_tile(tiles), mask
                 while left:
-                    block = first + lowest_bit(left)
+                    block = first + np.int64(trailing_zeros(left))
                     left &= left - ONE
                     inked[block] |= ONE << np.uint64(r)
                     pixels = r * row + min(block * LANES, last)
@@ -164,7 +164,7 @@ def chunk_gradient(x, row, n_in, panels, tiles, z, inked, gradient):
         for panel in range(panels):
             tile, left = empty_tile(tiles), inked[block]
             while left:
-                r = lowest_bit(left)
+                r = np.int64(trailing_zeros(left))
                 left &= left - ONE
                 pixels = r * row + min(block * LANES, last)
                 tile = add_gradient(tile, x, pixels, z, panel * width * CHUNK + r)

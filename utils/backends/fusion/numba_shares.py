@@ -16,7 +16,7 @@ from utils.backends.fusion.numba_loops import (
     put_rows,
 )
 from utils.backends.fusion.numba_tiles import CHUNK, width_of
-from utils.backends.fusion.numba_vectors import LANES, pointer_to, retyped, shifted
+from utils.backends.fusion.numba_vectors import LANES, pointer_to, shifted
 
 
 def share(x, W, b, y, sizes, tiles, masks, results, t):
@@ -38,13 +38,13 @@ def share(x, W, b, y, sizes, tiles, masks, results, t):
     shares, memory, learning = sizes[10], sizes[11], sizes[12]
     panels, blocks = -(-n_out // width_of(tiles)), -(-n_in // LANES)
     classes = panels * width_of(tiles)
-    gradient = shifted(retyped(tiles, b), t * memory)
+    gradient = shifted(pointer_to(tiles, b), t * memory)
     weights = shifted(gradient, blocks * classes * LANES)
     bias = shifted(weights, blocks * classes * LANES)
     z = shifted(bias, classes)
     largest = shifted(z, classes * CHUNK)
     total = shifted(largest, CHUNK)
-    copy = retyped(shifted(total, CHUNK), x)
+    copy = pointer_to(shifted(total, CHUNK), x)
     p, delta = pointer_to(sizes[13], b), pointer_to(sizes[14], b)
     by_row, y_pred = sizes[13] != 0, pointer_to(sizes[15], sizes)
     inked, results = shifted(masks, t * blocks), shifted(results, t * (classes + 1))

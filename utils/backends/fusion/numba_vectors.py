@@ -60,19 +60,15 @@ def shifted(typingctx, pointer, count):
 
 
 @intrinsic
-def retyped(typingctx, pointer, like):
-    """Return the pointer as one of the type of `like`."""
-    return like(pointer, like), lambda _, builder, __, values: builder.bitcast(
-        values[0], values[1].type
-    )
+def pointer_to(typingctx, place, like):
+    """Return an address, or a pointer, as a pointer of the type of `like`."""
 
+    def code(context, builder, signature, values):
+        is_address = isinstance(place, types.Integer)
+        cast = builder.inttoptr if is_address else builder.bitcast
+        return cast(values[0], values[1].type)
 
-@intrinsic
-def pointer_to(typingctx, address, like):
-    """Return an address as a pointer of the type of `like`."""
-    return like(address, like), lambda _, builder, __, values: builder.inttoptr(
-        values[0], values[1].type
-    )
+    return like(place, like), code
 
 
 @intrinsic(prefer_literal=True)
@@ -100,14 +96,6 @@ def ink(typingctx, x, at, blocks):
         return mask
 
     return types.uint64(x, types.intp, blocks), code
-
-
-@intrinsic
-def lowest_bit(typingctx, mask):
-    """Return the place of the lowest bit of a mask that is not 0."""
-    return types.intp(types.uint64), lambda _, builder, __, values: builder.cttz(
-        values[0], ir.IntType(1)(1)
-    )
 
 
 @intrinsic

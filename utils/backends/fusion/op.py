@@ -2,19 +2,13 @@
 
 import numpy as np
 import pytensor.tensor as pt
-from pytensor.gradient import (
-    DisconnectedType,
-    disconnected_type,
-    grad_not_implemented,
-)
 from pytensor.graph.basic import Apply
-from pytensor.tensor.special import softmax
 
 from utils.backends.fusion.c_op import SoftmaxRegression
 
 
 def pixels(x, dtype):
-    """Return the values of `x`, an array or a variable: bytes stand for byte / 256."""
+    """Return the values of `x`; bytes stand for byte / 256."""
     return x.astype(dtype) / np.asarray(256, dtype) if x.dtype == "uint8" else x
 
 
@@ -109,26 +103,6 @@ class SoftmaxRegressionLoss(SoftmaxRegression):
         ):
             storage[0] = np.asarray(value, dtype=output.dtype)
 
-    def connection_pattern(self, node):
-        n = len(self.results)
-        return [[True] * n] * 3 + [[False] * n]
-
-    def pullback(self, inputs, outputs, cotangents):
-        """Scale the gradients that are computed already; that of x is a new graph."""
-        x, W, b, y = inputs
-        _, gW, gb, *_ = outputs
-        g = cotangents[0]
-        if any(not isinstance(c.type, DisconnectedType) for c in cotangents[1:]):
-            gradients = [grad_not_implemented(self, i, v) for i, v in enumerate(inputs)]
-            return [*gradients[:3], disconnected_type()]
-        if x.dtype == "uint8":
-            return [x.zeros_like(dtype=W.dtype), g * gW, g * gb, disconnected_type()]
-        n = y.shape[0].astype(x.dtype)
-        delta = softmax(pt.dot(x, W) + b, axis=1)[: y.shape[0]]
-        delta = delta[pt.arange(y.shape[0]), y].inc(-1) / n
-        gx = pt.zeros_like(x)[: y.shape[0]].set(pt.dot(delta, W.T))
-        return [g * gx, g * gW, g * gb, disconnected_type()]
-
 
 class SoftmaxRegressionRows(SoftmaxRegressionLoss):
     """The same, and the rows that it comes from, for what else is computed of them.
@@ -178,9 +152,6 @@ class SoftmaxRegressionErrors(SoftmaxRegression):
     def make_node(self, x, W, b, y):
         return Apply(self, self.checked_inputs(x, W, b, y), [pt.dscalar()])
 
-    def infer_shape(self, *arguments):
-        return [()]
-
     def perform(self, node, inputs, output_storage):
         x, W, b, y = inputs
         self.check_shapes(x, W, b)
@@ -193,12 +164,6 @@ class SoftmaxRegressionErrors(SoftmaxRegression):
         with np.errstate(all="ignore"):
             value = np.count_nonzero(predictions(z) != y) / np.float64(len(y))
         output_storage[0][0] = np.asarray(value)
-
-    def connection_pattern(self, node):
-        return [[False]] * 4
-
-    def pullback(self, inputs, outputs, cotangents):
-        return [disconnected_type() for _ in inputs]
 
 
 softmax_regression_loss = SoftmaxRegressionLoss()

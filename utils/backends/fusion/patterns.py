@@ -176,14 +176,12 @@ def times_count(value, y):
 
 
 def weight_of_mean(value, y):
-    """Return what the mean is multiplied by in a loss, None for 1.
+    """Return what the mean is multiplied by in a loss.
 
     The gradient of that loss by each log-likelihood is `value`, be it checked or not.
     """
     value, *_ = made_by(value, Assert) or (value,)
     match made_by(value, scalars.true_div):
         case numerator, count if counted_labels(count) is y:
-            if is_number(numerator, -1):
-                return None
             return -pt.squeeze(numerator).astype(value.dtype)
     return -times_count(pt.squeeze(value), y)

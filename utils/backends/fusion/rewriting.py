@@ -19,7 +19,6 @@ from utils.backends.fusion.lengths import (
     MarkLabelCounts,
     RemoveLabelCounts,
     either_order,
-    is_number,
     made_by,
     replace,
 )
@@ -117,10 +116,8 @@ class FuseLoss(FuseSoftmax):
         pairs += [(p, results["p"])] if by_row else []
         weight = weight_of_mean(value, y)
         for user, name in uses.items():
-            result = results[name]
-            if weight is not None:
-                result = weight.astype(W.dtype) * result
-            pairs.append((delta if name == "delta" else user, result))
+            old = delta if name == "delta" else user
+            pairs.append((old, weight.astype(W.dtype) * results[name]))
         for log_p in users(fgraph, z):
             if log_p is not p:
                 losses = self.losses(fgraph, log_p, y, results["loss"])
@@ -140,21 +137,10 @@ class FuseLoss(FuseSoftmax):
             if total.dtype != loss.dtype:
                 return None
             if mean is not None and mean.dtype == loss.dtype:
-                pairs.append(self.negated(fgraph, mean, loss))
+                pairs.append((mean, -loss))
             else:
                 pairs.append((total, value.astype(total.dtype)))
         return pairs
-
-    def negated(self, fgraph, mean, loss):
-        """Return the pair that replaces `mean`, which is minus the loss."""
-        outer = sole_user(fgraph, mean)
-        if outer is not None and outer.ndim == 0:
-            factors = [v for v in made_by(outer, scalars.mul) if v is not mean]
-            if made_by(outer, scalars.neg) or (
-                len(factors) == 1 and is_number(factors[0], -1)
-            ):
-                return outer, loss
-        return mean, -loss
 
 
 class FuseErrors(FuseSoftmax):
