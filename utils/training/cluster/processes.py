@@ -32,8 +32,10 @@ class WorkerProcess(Nanny):
         """End the process, by force if it starts, or still computes after 1.6 s."""
         if self.process.status in (Status.init, Status.starting):
             # distributed ends none that has not said its address.
-            with contextlib.suppress(AttributeError):  # it could not even be spawned
-                await self.process.process.kill()
+            process = self.process.process
+            with contextlib.suppress(AttributeError, ValueError):  # none, or it ended
+                await process.kill()
+                await process.join(timeout)
         else:
             await super().kill(timeout=2, reason=reason)
 
