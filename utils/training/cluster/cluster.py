@@ -1,6 +1,9 @@
-"""The processes of a cluster, started here or found at a scheduler's address."""
+"""The processes of a cluster, started here or found at a scheduler's address.
 
-import asyncio
+Every run imports this module: asyncio, which only a cluster needs, is imported where it
+is used.
+"""
+
 import contextlib
 import logging
 import textwrap
@@ -88,6 +91,8 @@ class Cluster(contextlib.ExitStack):
         self._notify(f"... {self.n_workers} workers; dashboard: {self._dashboard}")
 
     async def _start(self, n_workers):
+        import asyncio
+
         from distributed import Scheduler
 
         from .processes import WorkerProcess
@@ -156,6 +161,8 @@ class Cluster(contextlib.ExitStack):
 
     def submit(self, coroutine):
         """Run a coroutine in the event loop; returns a `concurrent.futures.Future`."""
+        import asyncio
+
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def _wait(self, coroutine):
@@ -167,6 +174,8 @@ class Cluster(contextlib.ExitStack):
 
     async def _end(self):
         """Disconnect, then end what was started; nobody needs an error of that."""
+        import asyncio
+
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
                 for servers in reversed(self._servers):
@@ -186,6 +195,8 @@ async def answered(seconds, problem, remedy):
     distributed has no class for its errors: they are of Python's, and of those that it
     uses. The first cause is the one that is told.
     """
+    import asyncio
+
     try:
         async with asyncio.timeout(seconds):
             yield
