@@ -157,6 +157,20 @@ def test_signal_leaves_no_process(train, name, to_all, status, said):
     assert_gone(others)
 
 
+@pytest.mark.parametrize("seconds", [0.5, 1, 2])
+def test_sigterm_while_workers_start(train, seconds):
+    run = train("--workers", 2)
+    until(run.stderr, "starting 2 worker processes")
+    time.sleep(seconds)
+    others = family(run)
+    run.terminate()
+    _, (*notices, line) = rest(run)
+    assert run.returncode == 143
+    assert line.startswith("logistic_cg.py: stopped by SIGTERM ")
+    assert [n for n in notices if not n.startswith("... ")] == []
+    assert_gone(others)
+
+
 def test_no_scheduler_at_the_address(train, folder):
     before = time.monotonic()
     run = train("--scheduler", "tcp://127.0.0.1:9")
@@ -174,7 +188,7 @@ class ByHand:
         options = ["--host", "127.0.0.1", "--port", 0, "--dashboard-address", ":0"]
         options += ["--scheduler-file", file]
         # The scheduler needs nothing of this program.
-        begin(DASK, "scheduler", *options, PYTHONPATH=None)
+        self.scheduler = begin(DASK, "scheduler", *options, PYTHONPATH=None)
         _wait(lambda: file.exists() and file.read_text().endswith("}"))
         self.address = json.loads(file.read_text())["address"]
 
@@ -262,3 +276,18 @@ def test_scheduler_and_workers_started_by_hand(begin, train, folder):
     assert time.monotonic() - before < PATIENCE
     assert run.returncode == 1
     assert line.startswith("logistic_cg.py: error: all workers are gone: ")
+
+
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM"])
+def test_scheduler_that_ends_in_the_middle(begin, train, folder, name):
+    by_hand = ByHand(begin, folder)
+    by_hand.worker()
+    write_set(folder / "long", seed=7, n_train=100_000)
+    run = train("--scheduler", by_hand.address, dataset="long", n_epochs=100_000)
+    until_training(run)
+    by_hand.scheduler.send_signal(getattr(signal, name))
+    _, (*notices, line) = rest(run)
+    assert run.returncode == 1
+    said = f"logistic_cg.py: error: {by_hand.address}: the scheduler is gone "
+    assert line.startswith(said)
+    assert [n for n in notices if not n.startswith("... ")] == []

@@ -26,17 +26,18 @@ class Writer:
     def __init__(self, log):
         self.failed = {}
         self._log = log
-        self._waiting = {}
+        self._waiting, self._last = {}, None
         self._thread = ThreadPoolExecutor(max_workers=1)
 
     def write(self, path, data):
         """Queue the bytes `data` for the file `path`, and return at once."""
         self._waiting[path] = data
-        self._thread.submit(self._write, path)
+        self._last = self._thread.submit(self._write, path)
 
     def wait(self):
         """Wait until each file in the queue has been written, or has failed."""
-        self._thread.submit(int).result()
+        if self._last is not None:
+            self._last.exception()
 
     def _write(self, path):
         data = self._waiting.pop(path, None)

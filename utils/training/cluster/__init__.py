@@ -11,7 +11,7 @@ shards, and not that of workers, decides the last digit.
 - `objective`: the cost and its gradient, as training asks for them.
 - `pool`: the workers that are ready; others do the part of a lost one.
 - `worker`: the work of one process.
-- `processes`: worker processes on this machine.
+- `processes`: worker processes on this machine, and the event loop's thread.
 
 dask.distributed is imported when a cluster is started, not with the package.
 """

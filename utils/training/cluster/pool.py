@@ -44,6 +44,7 @@ class WorkerPool:
                 complaints.append(str(error))
         self._joining = {}
         if complaints:
+            self._cluster.workers()  # raises if the scheduler is gone
             more = f" (and {len(complaints) - 3} more)" if len(complaints) > 3 else ""
             raise ClusterError("; ".join(complaints[:3]) + more)
 
@@ -118,36 +119,29 @@ class WorkerPool:
             time.sleep(0.1)
 
     def _join(self, address, minibatches):
-        # As bytes, because otherwise the scheduler would import the class.
-        creation = self._cluster.client.submit(
-            pickle.loads,
-            pickle.dumps(ShardWorker()),
-            actor=True,
-            workers=[address],
-            pure=False,
-        )
+        client = self._cluster.client
 
         async def prepare():
+            # As bytes, because otherwise the scheduler would import the class.
+            pickled = pickle.dumps(ShardWorker())
             # A process may have clients of several clusters: this one is meant.
-            with self._cluster.client.as_current():
-                actor = await creation
+            with client.as_current():
+                actor = await client.submit(
+                    pickle.loads, pickled, actor=True, workers=[address], pure=False
+                )
             # As bytes too: to what it cannot unpickle, a worker would never answer.
             complaint = await actor.prepare(pickle.dumps(self._job), minibatches)
             if complaint is not None:
                 raise ClusterError(f"worker {address}: {complaint}")
             return actor
 
-        self._joining[address] = self._in_loop(self._answer(address, prepare()))
+        self._joining[address] = self._cluster.submit(self._answer(address, prepare()))
 
     def _call(self, address, actor, method, *arguments):
         async def call():
             return await getattr(actor, method)(*arguments)
 
-        return self._in_loop(self._answer(address, call()))
-
-    def _in_loop(self, coroutine):
-        loop = self._cluster.client.loop.asyncio_loop
-        return asyncio.run_coroutine_threadsafe(coroutine, loop)
+        return self._cluster.submit(self._answer(address, call()))
 
     async def _answer(self, address, coroutine):
         """Return a worker's answer, or raise `WorkerLost` or its error by name."""
@@ -155,9 +149,7 @@ class WorkerPool:
         lost = WorkerLost(f"worker {address} was lost before it was ready")
         try:
             while not (await asyncio.wait({task}, timeout=CALL_SECONDS))[0]:
-                scheduler = self._cluster.client.scheduler
-                if address not in (await scheduler.identity(n_workers=-1))["workers"]:
-                    task.cancel()
+                if address not in await self._cluster.addresses():
                     raise lost
             return task.result()
         except (OSError, concurrent.futures.CancelledError, asyncio.CancelledError):
@@ -167,8 +159,11 @@ class WorkerPool:
         except Exception as error:
             if any(sign in f"{error!r}" for sign in SIGNS_OF_LOSS):
                 raise lost from None
+            await self._cluster.addresses()  # raises if the scheduler is gone
             found = " ".join(f"{type(error).__name__}: {error}".split())
             raise ClusterError(
                 f"worker {address}: {found}. All machines need "
                 "the same version of this program, installed or in PYTHONPATH."
             ) from error
+        finally:
+            task.cancel()  # where nobody waits for it any more
