@@ -70,17 +70,20 @@ def test_no_compiler_that_works(run, tmp_path, tiny_npz, compiler):
 # Python's options, threads
 
 
+WARNINGS = [(["-W", "error"], "auto"), (["-W", "error"], "numba")]
+
+
 @pytest.mark.parametrize("script", SCRIPTS)
 @pytest.mark.parametrize(
     "python, backend",
-    [(["-O"], "auto"), (["-W", "error"], "auto"), (["-W", "error"], "numba")],
+    [(["-OO"], "auto"), (["-OO"], "numba"), *WARNINGS],
 )
 def test_python_option(run, tmp_path, tiny_npz, script, python, backend):
     command = script, *TINY, tiny_npz, "--backend", backend
     assert_worked(run(*command, python=python), tmp_path)
 
 
-@pytest.mark.parametrize("threads", [1, 64])
+@pytest.mark.parametrize("threads", [1, 64, "2,1", ""])
 def test_threads(run, tmp_path, threads):
     """The bound is a hundred times what an idle machine of two cores takes."""
     command = SGD, "--dataset", "digits", "--n-epochs", 20
