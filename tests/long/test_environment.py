@@ -2,8 +2,10 @@
 
 import shutil
 
+import numpy as np
+import pytensor
 import pytest
-from conftest import needs_posix
+from conftest import needs_compiler, needs_posix
 from processes import REPOSITORY, SCRIPTS, SGD, TINY, error_line, fake_compiler
 from test_environment import (
     ASCII_LOCALE,
@@ -90,6 +92,38 @@ def test_threads(run, tmp_path, threads):
     finished = run(*command, environment={"OMP_NUM_THREADS": threads})
     assert_worked(finished, tmp_path)
     assert float(finished.stderr.split()[-1].rstrip("s")) < 10
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_overflow_where_warnings_are_errors(run, tmp_path, tiny_set, script):
+    tiny_set["x_train"] = tiny_set["x_train"] * 1e300
+    np.savez(tmp_path / "large.npz", **tiny_set)
+    command = script, *TINY, tmp_path / "large.npz", "--quiet"
+    error_line(run(*command, python=["-W", "error"]))
+
+
+@needs_compiler
+def test_openmp(run, tmp_path, tiny_npz):
+    flags = f"base_compiledir={pytensor.config.base_compiledir},openmp=True"
+    command = SGD, *TINY, tiny_npz, "--backend", "c"
+    assert_worked(run(*command, environment={"PYTENSOR_FLAGS": flags}), tmp_path)
+
+
+# Disks
+
+
+@needs_posix
+@pytest.mark.parametrize("backend", ["c", "numba"])
+def test_compiling_without_room(run, tmp_path, tiny_npz, backend):
+    resource = pytest.importorskip("resource")
+    finished = run(
+        *[SGD, *TINY, tiny_npz, "--backend", backend, "--quiet"],
+        environment={"TMPDIR": tmp_path},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512)),
+    )
+    line = error_line(finished)
+    assert f"make room in {pytensor.config.base_compiledir}" in line
+    assert f" and {tmp_path} (" in line and "base_compiledir=FOLDER" in line
 
 
 # Names and locales

@@ -187,9 +187,12 @@ def _import_pytensor(script):
     # PyTensor only warns of a flag that it does not know, and goes on without.
     warnings.filterwarnings("error", "PyTensor does not recognise|Config key")
     try:
+        import numpy as np
         from pytensor import config
 
         config.compiledir  # noqa: B018  makes the folder
+        # Numbers that overflow are told of where they matter: costs, parameters.
+        np.seterr(all="ignore")
     except Exception as error:
         frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
         if "pytensor.configparser" not in [f.f_globals["__name__"] for f in frames]:
