@@ -19,9 +19,17 @@ from pytensor.compile.mode import Mode
 
 from utils.backends import c_compiler, compilation_mode
 
-__all__ = ["BACKENDS", "REPOSITORY", "needs_compiler", "needs_jax", "needs_posix"]
+__all__ = [
+    "BACKENDS",
+    "REPOSITORY",
+    "needs_compiler",
+    "needs_full",
+    "needs_jax",
+    "needs_posix",
+]
 
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX system")
+needs_full = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs devices")
 needs_compiler = pytest.mark.skipif(
     bool(c_compiler.find().error),
     reason=f"needs a C++ compiler: {c_compiler.find().error}",

@@ -39,6 +39,15 @@ def test_without_a_compiler_auto_is_numba_and_c_says_what_to_install():
             compilation_mode("c")
 
 
+@pytest.mark.parametrize(
+    "name, value", [("floatX", "float16"), ("warn_float64", "raise")]
+)
+def test_settings_that_the_lesson_cannot_have(name, value):
+    with pytensor.config.change_flags(**{name: value}):
+        with pytest.raises(BackendError, match=f"setting {name}={value} cannot be"):
+            compilation_mode()
+
+
 def test_auto_yields_to_the_linker_of_the_flags():
     with pytensor.config.change_flags(linker="vm"):
         linker = compilation_mode("auto").linker

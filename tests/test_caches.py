@@ -48,20 +48,31 @@ def test_damaged_c_modules_are_deleted(tmp_path, monkeypatch):
 
 
 @needs_compiler
-def test_compiler_that_fails_later_than_it_was_asked(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "complaint, remedy",
+    [
+        ("lost", "delete PyTensor's compile cache, {cache}, and run again"),
+        ("No space left on device", "make room in {cache} ("),
+        ("File size limit exceeded", "make room in {cache} ("),
+    ],
+)
+def test_compiler_that_fails_later_than_it_was_asked(tmp_path, complaint, remedy):
     """Its headers were removed, or the disk is full: one line that quotes it."""
     import pytensor
     import pytensor.tensor as T
 
     mode = backends.compilation_mode("c")
-    cxx = fake_compiler(tmp_path, "echo 'mod.cpp:1: fatal error: lost' >&2; exit 1")
+    cxx = fake_compiler(
+        tmp_path, f"echo 'mod.cpp:1: fatal error: {complaint}' >&2; exit 1"
+    )
     x = T.matrix()
     with pytensor.config.change_flags(cxx=cxx):
         with pytest.raises(backends.BackendError) as caught:
             pytensor.function([x], T.tanh(x * 1.234321).sum(), mode=mode)
     message = str(caught.value)
-    assert "(mod.cpp:1: fatal error: lost)" in message and "\n" not in message
-    assert str(pytensor.config.compiledir) in message
+    expected = remedy.format(cache=pytensor.config.compiledir)
+    assert f"(mod.cpp:1: fatal error: {complaint}): {expected}" in message
+    assert "\n" not in message
 
 
 # Numba's
@@ -84,3 +95,15 @@ def test_damaged_numba_entry_is_written_again(tmp_path, cache_file, suffix, how)
     assert cache_file().load("signature") is None
     cache_file().save("signature", ["compiled again"])
     assert cache_file().load("signature") == ["compiled again"]
+
+
+def test_numba_entry_that_cannot_be_kept(cache_file):
+    """For want of room: the code that was compiled serves this run all the same."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        cache_file().save("signature", ["compiled"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert cache_file().load("signature") is None

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytensor
 import pytest
 from conftest import needs_compiler
+from processes import fake_compiler
 from pytensor.link.c.cmodule import get_gcc_shared_library_arg
+from pytensor.link.c.exceptions import CompileError
 from test_caches import DAMAGES
 
 from utils.backends.fusion import kernel_library
@@ -55,3 +57,8 @@ def test_library_has_another_name_where_it_would_be_another(monkeypatch):
     names.add(kernel_library.start("float32"))
     assert len(names) == 5
     assert {name.parent for name in names} == {pytensor.config.compiledir}
+
+
+def test_compiler_that_is_killed_is_told(tmp_path):
+    with pytest.raises(CompileError, match="ended with status -9"):
+        load(tmp_path / "library.so", fake_compiler(tmp_path, "kill -9 $$"))

@@ -1,13 +1,16 @@
 """Scripts before they import PyTensor: signals, streams, settings; and as modules."""
 
+import os
 import signal
 import subprocess
 import time
 
+import pytensor
 import pytest
-from conftest import needs_posix
+from conftest import needs_full, needs_posix
 from processes import CG, REPOSITORY, SGD, TINY, error_line
 
+from utils.cli import startup
 from utils.training import checkpoint_file, model_file
 
 # Ctrl-C and SIGTERM while a script imports and compiles
@@ -80,7 +83,22 @@ def test_closed_streams(run, tmp_path, tiny_npz):
     assert_told(finished, tmp_path, closed)
 
 
+@needs_full
+def test_remark_on_a_full_disk_is_dropped(run):
+    """Also where so many were dropped that no buffer would hold them."""
+    program = (
+        "import sys; from utils.cli import startup; startup._outlive_standard_error()\n"
+        "for _ in range(9): print('x' * 9999, file=sys.stderr, flush=True)"
+    )
+    run("-c", program, redirect="2>/dev/full", status=0)
+
+
 # Imports
+
+
+def test_help_without_docstrings(run):
+    shown = run(SGD, "--help", python=["-OO"], status=0).stdout
+    assert "--learning-rate" in shown
 
 
 def test_import_changes_nothing(run):
@@ -126,8 +144,51 @@ def test_class_of_a_script_belongs_to_its_module(run, tmp_path, name):
 # Settings
 
 
-def test_threads_that_are_no_number(run):
-    finished = run(CG, environment={"OMP_NUM_THREADS": "many"})
-    line = error_line(finished)
-    assert line.startswith(f"{CG}: ")
-    assert "OMP_NUM_THREADS is 'many': expected a whole number" in line
+@pytest.mark.parametrize(
+    "given, kept",
+    [("4,2", "4"), (" 3 , 2,1 ", "3"), ("8", "8"), ("", None), (" ", None)],
+)
+def test_threads_are_those_of_the_outer_level(monkeypatch, given, kept):
+    monkeypatch.setenv("OMP_NUM_THREADS", given)
+    startup._find_threads(SGD)
+    assert os.environ.get("OMP_NUM_THREADS") == kept
+
+
+@pytest.mark.parametrize("given", ["many", "4,", ",4", "0", "-1", "1.5", "9" * 12])
+def test_threads_that_are_no_number(monkeypatch, given):
+    monkeypatch.setenv("OMP_NUM_THREADS", given)
+    with pytest.raises(SystemExit, match=f"OMP_NUM_THREADS is '{given}': expected a "):
+        startup._find_threads(SGD)
+
+
+@pytest.mark.parametrize(
+    "flags, message",
+    [
+        ("floatX=banana", "setting floatX cannot be used (Invalid value ('banana')"),
+        ("mode=banana", "setting mode cannot be used (Expected one of "),
+        ("compile__wait=1s", "setting compile__wait cannot be used (invalid literal"),
+        ("compiledir_format=%(x)s", "setting compiledir cannot be used ('x')"),
+        ("cxx='g++", "settings cannot be used (No closing quotation)"),
+        ("foo=bar", "settings cannot be used (PyTensor does not recognise this flag: "),
+        ("openmp", "settings cannot be used (Config key 'openmp' has no value"),
+    ],
+)
+def test_flag_that_pytensor_refuses(run, flags, message):
+    flags = f"base_compiledir={pytensor.config.base_compiledir},{flags}"
+    line = error_line(run(SGD, "--help", environment={"PYTENSOR_FLAGS": flags}))
+    assert line.startswith(f"{SGD}: error: PyTensor's {message}")
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (b"floatX = float32", "no section headers"),
+        (b"[global]\nfloatX = \xff", "codec can't decode"),
+        (b"[global]\nfloatX = banana", "setting floatX cannot be used"),
+    ],
+)
+def test_settings_file_that_pytensor_refuses(run, tmp_path, content, message):
+    settings = tmp_path / "pytensorrc"
+    settings.write_bytes(content)
+    line = error_line(run(CG, environment={"PYTENSORRC": settings}))
+    assert line.startswith(f"{CG}: error: PyTensor's setting") and message in line

@@ -10,6 +10,7 @@ import threading
 
 import processes
 import pytest
+from conftest import needs_full
 
 import logistic_cg
 import logistic_sgd
@@ -146,7 +147,7 @@ def test_reader_that_goes_away_leaves_no_traceback(train):
     assert finished.stderr == ""
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@needs_full
 def test_output_on_a_full_disk_is_one_line(train):
     with open("/dev/full", "w") as full:
         finished = train("logistic_sgd", *TINY, "--quiet", stdout=full)

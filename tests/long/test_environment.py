@@ -2,8 +2,10 @@
 
 import shutil
 
+import numpy as np
+import pytensor
 import pytest
-from conftest import needs_posix
+from conftest import needs_compiler, needs_posix
 from processes import REPOSITORY, SCRIPTS, SGD, TINY, error_line, fake_compiler
 from test_environment import (
     ASCII_LOCALE,
@@ -70,23 +72,58 @@ def test_no_compiler_that_works(run, tmp_path, tiny_npz, compiler):
 # Python's options, threads
 
 
+WARNINGS = [(["-W", "error"], "auto"), (["-W", "error"], "numba")]
+
+
 @pytest.mark.parametrize("script", SCRIPTS)
 @pytest.mark.parametrize(
     "python, backend",
-    [(["-O"], "auto"), (["-W", "error"], "auto"), (["-W", "error"], "numba")],
+    [(["-OO"], "auto"), (["-OO"], "numba"), *WARNINGS],
 )
 def test_python_option(run, tmp_path, tiny_npz, script, python, backend):
     command = script, *TINY, tiny_npz, "--backend", backend
     assert_worked(run(*command, python=python), tmp_path)
 
 
-@pytest.mark.parametrize("threads", [1, 64])
+@pytest.mark.parametrize("threads", [1, 64, "2,1", ""])
 def test_threads(run, tmp_path, threads):
     """The bound is a hundred times what an idle machine of two cores takes."""
     command = SGD, "--dataset", "digits", "--n-epochs", 20
     finished = run(*command, environment={"OMP_NUM_THREADS": threads})
     assert_worked(finished, tmp_path)
     assert float(finished.stderr.split()[-1].rstrip("s")) < 10
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_overflow_where_warnings_are_errors(run, tmp_path, tiny_set, script):
+    tiny_set["x_train"] = tiny_set["x_train"] * 1e300
+    np.savez(tmp_path / "large.npz", **tiny_set)
+    command = script, *TINY, tmp_path / "large.npz", "--quiet"
+    error_line(run(*command, python=["-W", "error"]))
+
+
+@needs_compiler
+def test_openmp(run, tmp_path, tiny_npz):
+    flags = f"base_compiledir={pytensor.config.base_compiledir},openmp=True"
+    command = SGD, *TINY, tiny_npz, "--backend", "c"
+    assert_worked(run(*command, environment={"PYTENSOR_FLAGS": flags}), tmp_path)
+
+
+# Disks
+
+
+@needs_posix
+@pytest.mark.parametrize("backend", ["c", "numba"])
+def test_compiling_without_room(run, tmp_path, tiny_npz, backend):
+    resource, cold = pytest.importorskip("resource"), tmp_path / "cold"
+    finished = run(
+        *[SGD, *TINY, tiny_npz, "--backend", backend, "--quiet"],
+        environment={"TMPDIR": tmp_path, "PYTENSOR_FLAGS": f"base_compiledir={cold}"},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512)),
+    )
+    line = error_line(finished)
+    assert f"make room in {cold}" in line
+    assert f" and {tmp_path} (" in line and "base_compiledir=FOLDER" in line
 
 
 # Names and locales

@@ -3,9 +3,11 @@
 import signal
 
 import pytest
-from conftest import needs_compiler, needs_posix
+from conftest import needs_compiler, needs_full, needs_posix
 from processes import CG, SCRIPTS, SGD, TINY
 from test_startup import assert_told, signalled, start_importing
+
+from utils.training import model_file
 
 __all__ = ["start_importing"]
 
@@ -52,3 +54,11 @@ def test_error_with_standard_error_closed(run):
     assert finished.returncode == 1
     assert finished.stdout.splitlines() == ["... loading data"]
     assert finished.stderr == ""
+
+
+@needs_full
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_standard_error_on_a_full_disk(run, tmp_path, tiny_npz, script):
+    finished = run(script, *TINY, tiny_npz, redirect="2>/dev/full", status=0)
+    assert "Optimization complete" in finished.stdout
+    assert model_file.read(tmp_path / "best_model.pkl")["metadata"]["epoch"] >= 1

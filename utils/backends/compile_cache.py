@@ -8,10 +8,33 @@ import contextlib
 import os
 import shutil
 import sys
+import tempfile
 from functools import cache
 
 from pytensor import config
 from pytensor.compile.compilelock import lock_ctx
+
+# A system says so itself, and a compiler quotes it.
+_NO_ROOM = ("No space left", "uota exceeded", "File too large", "File size limit")
+
+
+def advice(error):
+    """Say where compiling writes files if a full disk or a limit caused an error.
+
+    Returns
+    -------
+    str
+        The rest of a sentence; empty for any other error.
+    """
+    if not any(reason in str(error) for reason in _NO_ROOM):
+        return ""
+    places = [config.compiledir, os.environ.get("TMPDIR") or tempfile.gettempdir()]
+    free = [f"{place} ({shutil.disk_usage(place).free >> 20} MiB)" for place in places]
+    return (
+        f"make room in {' and '.join(free)}, where compiling writes files, raise the "
+        "limit of file sizes, or name other folders with "
+        "PYTENSOR_FLAGS=base_compiledir=FOLDER and TMPDIR=FOLDER"
+    )
 
 
 @cache
@@ -50,7 +73,7 @@ def is_whole(path):
 
 @cache
 def mend_numba():
-    """Make Numba compile again what it cannot read in its cache."""
+    """Make Numba compile again what it cannot read in its cache, or cannot keep."""
     from numba.core import caching
 
     class CacheFile(caching.IndexDataCacheFile):
@@ -64,5 +87,9 @@ def mend_numba():
             with contextlib.suppress(Exception):
                 return super().load(key)
             return None
+
+        def save(self, key, data):
+            with contextlib.suppress(OSError):  # on a full disk, for example
+                super().save(key, data)
 
     caching.IndexDataCacheFile = CacheFile

@@ -8,7 +8,7 @@ from pytensor.graph.utils import MethodNotDefined
 from pytensor.link.c.basic import CLinker
 from pytensor.link.vm import VMLinker
 
-from utils.backends import c_compiler
+from utils.backends import c_compiler, compile_cache
 from utils.backends.fusion import kernel_library
 from utils.errors import BackendError
 
@@ -62,14 +62,16 @@ class OneModuleLinker(CLinker):
             # Here, because the import of setuptools in it takes long.
             from pytensor.link.c.exceptions import CompileError
 
-            if not isinstance(error, (CompileError, ImportError)):
+            if not isinstance(error, (CompileError, ImportError, OSError)):
                 raise
             lines = str(error).strip().splitlines()
             reason = next((line for line in lines if "error: " in line), lines[0])
+            remedy = compile_cache.advice(error) or (
+                f"delete PyTensor's compile cache, {config.compiledir}, and run again"
+            )
             raise BackendError(
-                f"The C backend failed ({reason.strip()}): delete PyTensor's compile "
-                f"cache, {config.compiledir}, and run again, or choose the backend "
-                "numba."
+                f"The C backend failed ({reason.strip()}): {remedy}, or choose the "
+                "backend numba."
             ) from error
 
 
@@ -84,7 +86,7 @@ def _fit_one_module(nodes):
     for node in nodes:
         inputs = [f"input_{node.inputs.index(v)}_" for v in node.inputs]
         outputs = [f"output_{i}_" for i in range(len(node.outputs))]
-        sub = dict.fromkeys(("fail", "failure_var", "params", "struct_id"), "")
+        sub = dict.fromkeys(("fail", "failure_var", "params", "struct_id", "id"), "")
         try:
             code = node.op.c_code(node, "", inputs, outputs, sub)
         except (AttributeError, NotImplementedError, MethodNotDefined):

@@ -41,15 +41,19 @@ def compilation_mode(backend="auto"):
         raise BackendError(
             f"Backend {backend!r} is not known: choose one of {', '.join(BACKENDS)}."
         )
+    _check_settings()
     if backend == "auto":
         if config.mode != "Mode" or config.linker != "auto":
             return get_mode(None)
         backend = "numba" if c_compiler.find().error else "c"
     if backend == "c" and c_compiler.find().error:
+        error = c_compiler.find().error
+        remedy = compile_cache.advice(error) or (
+            "install g++ and Python's headers (Debian: apt install g++ python3-dev)"
+        )
         raise BackendError(
-            f"The C backend cannot be used: {c_compiler.find().error}. Install g++ and "
-            "Python's headers (Debian: apt install g++ python3-dev), or choose the "
-            "backend numba."
+            f"The C backend cannot be used: {error}: {remedy}, or choose the backend "
+            "numba."
         )
     if backend == "numba":
         compile_cache.mend_numba()
@@ -70,6 +74,20 @@ def compilation_mode(backend="auto"):
     mode = Mode(linker.OneModuleLinker(), "fast_run")
     # With none linked, NumPy's BLAS is far ahead of PyTensor's own loops in C.
     return mode if blas.is_linked() else mode.excluding("BlasOpt", "c_blas")
+
+
+def _check_settings():
+    """Refuse what PyTensor can be set to and the lesson's graphs cannot be."""
+    refused = {
+        "floatX": ({"float16"}, "choose float32 or float64"),
+        "warn_float64": ({"raise", "pdb"}, "error rates are float64: leave it out"),
+    }
+    for name, (values, remedy) in refused.items():
+        if getattr(config, name) in values:
+            raise BackendError(
+                f"PyTensor's setting {name}={getattr(config, name)} cannot be used: "
+                f"{remedy} (PYTENSOR_FLAGS or .pytensorrc)."
+            )
 
 
 def shared_variables(*functions, updated=False):

@@ -9,6 +9,7 @@ import sys
 from pytensor import config
 
 from utils import datasets
+from utils.backends.compile_cache import advice
 from utils.cli.options import add_cluster_options, given, parser
 from utils.errors import UserError
 from utils.report import outputs
@@ -113,19 +114,27 @@ def run(parser, action, arguments, floatX):
         _drop_output()
         return 128 + 13  # SIGPIPE's number; Windows has no such signal
     except (UserError, OSError) as error:
+        # The output itself may be what cannot be written. Of other files that have a
+        # name, and of full disks, a UserError tells; the compilers' have none.
+        remedy = "" if _drop_output() or isinstance(error, UserError) else advice(error)
         message = error if isinstance(error, UserError) else shown(error)
-        print(f"{parser.prog}: error: {message}", file=sys.stderr)
-        _drop_output()
+        text = f"{message}: {remedy}." if remedy else message
+        print(f"{parser.prog}: error: {text}", file=sys.stderr)
         return 1
     return 0
 
 
 def _drop_output():
-    """Drop lines that cannot be written: Python would try again at its end."""
+    """Drop lines that cannot be written: Python would try again at its end.
+
+    Returns True where there are any.
+    """
     try:
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
 
 
 def _set_floatX(options, default):

@@ -19,12 +19,12 @@ def parser(script, description, n_epochs):
     ----------
     script : str
         The script's file name or path; messages begin with its last part.
-    description : str
-        Its docstring; the first line is shown by ``--help``.
+    description : str or None
+        Its docstring, whose first line ``--help`` shows; None under ``python -OO``.
     n_epochs : int
         Default of ``--n-epochs``, for the help.
     """
-    summary = description.split("\n")[0]
+    summary = (description or "").split("\n")[0]
     result = _Parser(prog=shown(os.path.basename(script)), description=summary)
 
     def add(name, help, metavar="PATH", **settings):

@@ -1,27 +1,31 @@
 """The first and the last thing that a script does when it is run as a program.
 
-First, before PyTensor is imported: that import takes a second, and fails where the
-environment is not as PyTensor expects. Nothing that takes time is imported here.
+First, before the script imports anything else: the import of PyTensor takes a second,
+and fails where the environment is not as PyTensor expects.
 """
 
 import atexit
 import contextlib
 import gc
+import io
 import os
 import re
 import signal
 import sys
+import traceback
+import warnings
 
 from utils.text import shown
 
 
 def prepare(name):
-    """Make ready for the import of PyTensor, or end the program with one line.
+    """Make ready for PyTensor and import it, or end the program with one line.
 
     Ctrl-C ends it without a traceback, until the run's stop signals take over. Standard
     streams that are closed become the null device, and the others escape what their
-    encoding does not have. PyTensor compiles into a temporary folder where the one that
-    it would choose cannot be used; a folder that the user named is not replaced.
+    encoding does not have; lines that standard error cannot take, as on a full disk,
+    are dropped. PyTensor compiles into a temporary folder where the one that it would
+    choose cannot be used; a folder that the user named is not replaced.
 
     Parameters
     ----------
@@ -43,13 +47,11 @@ def prepare(name):
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     _prepare_streams()
+    _outlive_standard_error()
     _find_home()
-    threads = os.environ.get("OMP_NUM_THREADS", "1")
-    if not re.fullmatch(r"\s*[0-9]+\s*", threads, re.ASCII):
-        sys.exit(
-            f"{script}: error: OMP_NUM_THREADS is {threads!r}: expected a whole number."
-        )
+    _find_threads(script)
     _find_compile_cache(script)
+    _import_pytensor(script)
 
 
 def run_as_module(path):
@@ -84,12 +86,47 @@ def _prepare_streams():
             stream.reconfigure(errors="backslashreplace")
 
 
+class _Lossy(io.FileIO):
+    """A file that drops what cannot be written, unless its reader has gone."""
+
+    def write(self, data):
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            raise
+        except OSError:
+            return len(data)
+
+
+def _outlive_standard_error():
+    """Have standard error fail no more: no remark is worth a run."""
+    if os.name == "posix" and isinstance(sys.stderr, io.TextIOWrapper):
+        raw = _Lossy(sys.stderr.fileno(), "w", closefd=False)
+        encoding, errors = sys.stderr.encoding, sys.stderr.errors
+        sys.stderr = io.TextIOWrapper(
+            io.BufferedWriter(raw), encoding, errors, line_buffering=True
+        )
+
+
 def _find_home():
     """Name a home where none can be found: PyTensor cannot be imported without."""
     if not os.environ.get("HOME"):
         os.environ.pop("HOME", None)
         if os.path.expanduser("~") == "~":
             os.environ["HOME"] = os.devnull
+
+
+def _find_threads(script):
+    """Keep of OMP_NUM_THREADS the threads of the outer level: there is no other."""
+    threads = os.environ.pop("OMP_NUM_THREADS", "").strip()
+    if not threads:
+        return
+    if not re.fullmatch(r"\s*0*[1-9][0-9]{0,8}\s*(,\s*[0-9]+\s*)*", threads, re.ASCII):
+        sys.exit(
+            f"{script}: error: OMP_NUM_THREADS is {threads!r}: expected a whole number "
+            "of at least 1 (or one for each level, with commas between)."
+        )
+    os.environ["OMP_NUM_THREADS"] = threads.split(",")[0].strip()
 
 
 def _find_compile_cache(script):
@@ -148,3 +185,26 @@ def _why_unusable(place):
         if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
             return f"no permission to write to {folder}"
     return ""
+
+
+def _import_pytensor(script):
+    """Import PyTensor, which reads its settings: PYTENSOR_FLAGS and .pytensorrc."""
+    # PyTensor only warns of a flag that it does not know, and goes on without.
+    warnings.filterwarnings("error", "PyTensor does not recognise|Config key")
+    try:
+        import numpy as np
+        from pytensor import config
+
+        config.compiledir  # noqa: B018  makes the folder
+        # Numbers that overflow are told of where they matter: costs, parameters.
+        np.seterr(all="ignore")
+    except Exception as error:
+        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+        if "pytensor.configparser" not in [f.f_globals["__name__"] for f in frames]:
+            raise
+        asked = [f.f_locals["self"] for f in frames if f.f_code.co_name == "__get__"]
+        setting = f" {asked[-1].name}" if asked else "s"
+        sys.exit(
+            f"{script}: error: PyTensor's setting{setting} cannot be used "
+            f"({' '.join(str(error).split())}): mend PYTENSOR_FLAGS or .pytensorrc."
+        )

@@ -89,7 +89,8 @@ def _load(path, text, command):
         if done.returncode:
             from pytensor.link.c.exceptions import CompileError  # takes long
 
-            raise CompileError(done.stderr)
+            # A compiler that was killed says nothing.
+            raise CompileError(done.stderr or f"ended with status {done.returncode}")
         write_atomic(path, library.read_bytes())
     return ctypes.CDLL(str(path))
 

@@ -22,7 +22,7 @@ from utils.backends.fusion.numba_tiles import CHUNK, Tile
 from utils.backends.fusion.numba_vectors import LANES
 
 THREAD_WORK = 1e6  # multiply-adds that are worth one more thread
-MOST_THREADS = int(os.environ.get("OMP_NUM_THREADS", "0").split(",")[0])
+MOST_THREADS = int(os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip() or 0)
 # Asking starts Numba's threads, which makes `prange` known to code that is loaded.
 # Numba itself does so only where it compiles: a function that it had kept would jump to
 # address 0.
