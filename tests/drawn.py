@@ -82,8 +82,8 @@ def example(n_in=12, n_out=3, n=30, W=None, answers=None, **metadata):
     )
 
 
-def validations(costs, epochs=(1, 2), iters=(9, 19), errors=(0.5, 0.25)):
-    return list(zip(epochs, iters, costs, errors, errors, (1.0, 2.0), strict=True))
+def validations(costs, errors=(0.5, 0.25)):
+    return list(zip((1, 2), (9, 19), costs, errors, errors, (1.0, 2.0), strict=True))
 
 
 # Histories that a checkpoint can hold, also a stranger's.
@@ -92,7 +92,5 @@ ODD_HISTORIES = {
     "before_training": [(0, -1, NAN, NAN, NAN, 0.0)],
     "huge": validations([1.7e308, -1.7e308]),
     "tiny": validations([5e-324, 5e-324]),
-    "infinite": validations([INF, -INF], errors=(INF, NAN)),
-    "neighbours": validations([1.0, 1.0 + 2**-52], errors=(0.5, 0.5 - 2**-54)),
-    "late": validations([1.0, 2.0], (1, 2**40), (9, 2**53), errors=(2.0**53, -1.0)),
+    "infinite": validations([INF, -INF], (INF, NAN)),
 }

@@ -111,14 +111,6 @@ def test_history_of_no_run_is_refused(path, column, values, found):
         kept(path, content)
 
 
-@pytest.mark.parametrize("number", [math.nan, math.inf])
-def test_best_model_that_is_not_finite_is_refused(path, number):
-    content = checkpoint_content()
-    content["best_model"]["b"] = np.full(3, number, "f4")
-    with pytest.raises(CheckpointError, match="NaN or infinite"):
-        kept(path, content)
-
-
 def test_run_that_has_no_model_yet(path):
     """As of a reader's script that first saves one after some epochs."""
     content = checkpoint_content()

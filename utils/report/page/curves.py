@@ -89,10 +89,7 @@ def _finite(points):
 
 def _ticks(low, high, n, whole=False):
     """About `n` round numbers from below `low` to above `high`."""
-    span = high - low
-    if span <= 1e-9 * abs(high):  # equal, or too near for numbers between them
-        span = abs(high)
-    span = max(span, 1e-300) if span else 1.0
+    span = max((high - low) or abs(high) or 1.0, 1e-300)  # a tenth of it is above 0
     power = 10.0 ** math.floor(math.log10(span / n))
     step = next(m * power for m in (1, 2, 5, 10) if m * power * n >= span)
     if whole:
