@@ -265,21 +265,6 @@ def test_evaluations_out_of_shape_are_refused(train_cg):
             resume("cg")
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda part: part.update(costs=part["costs"] * math.nan),
-        lambda part: part.update(gradients=part["gradients"] + math.inf),
-        lambda part: part.update({name: array[:1] for name, array in part.items()}),
-    ],
-)
-def test_evaluations_of_no_run_are_refused(change, train_cg):
-    cut_off(train_cg, MIDDLE)
-    rewrite(lambda content: change(content["evaluations"]))
-    with pytest.raises(CheckpointError, match="run.ckpt: expected finite evaluations"):
-        resume("cg")
-
-
 def test_variable_that_is_not_finite_is_refused(small, tmp_path):
     """A cost would not tell, where the images have zeros."""
     best = (tmp_path / "best_model.pkl").read_bytes()
