@@ -80,3 +80,17 @@ def example(n_in=12, n_out=3, n=30, W=None, answers=None, **metadata):
         labels=labels,
         probabilities=probabilities,
     )
+
+
+def validations(costs, errors=(0.5, 0.25)):
+    return list(zip((1, 2), (9, 19), costs, errors, errors, (1.0, 2.0), strict=True))
+
+
+# Histories that a checkpoint can hold, also a stranger's.
+NAN, INF = float("nan"), float("inf")
+ODD_HISTORIES = {
+    "before_training": [(0, -1, NAN, NAN, NAN, 0.0)],
+    "huge": validations([1.7e308, -1.7e308]),
+    "tiny": validations([5e-324, 5e-324]),
+    "infinite": validations([INF, -INF], (INF, NAN)),
+}

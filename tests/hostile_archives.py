@@ -191,6 +191,27 @@ _CHANGES = {
     "column_of_text": ('"cost": {"array": 2}', '"cost": "x"', "column 'cost'"),
     "other_type": ('"cost": {"array": 2}', '"cost": {"array": 0}', "column 'cost'"),
     "other_floatX": ('"float32"', '"int8"', "impossible floatX"),
+    "seed_of_700_digits": (
+        '"batch_size": 1, "model"',
+        f'"batch_size": 1, "shuffle": {10**700}, "model"',
+        "argument 'shuffle'",
+    ),
+    "epochs_of_700_digits": ('"n_epochs": 3', f'"n_epochs": {10**700}', "'n_epochs'"),
+    "rate_that_is_nan": ("0.5,", "NaN,", "argument 'learning_rate'"),
+    "rate_below_0": ("0.5,", "-0.5,", "argument 'learning_rate'"),
+    "no_dataset": ('"dataset": "d.npz", ', "", "arguments that are not all there"),
+    "epoch_of_2_to_50": ('"epoch": 2, "iter"', f'"epoch": {2**50}, "iter"', "'epoch'"),
+    "state_missing": ('"test_score": 0.25, ', "", "a state of other numbers"),
+    "more_epochs": ('"n_epochs": 3', '"n_epochs": 1', "more epochs than"),
+    "huge_error": ('"test_score": 0.25', '"test_score": 1e300', "'test_score' is no"),
+    "later_best": ('"best_epoch": 2', '"best_epoch": 3', "more epochs than"),
+    "other_sizes": ('"n_in": 2', '"n_in": 9', "metadata of other sizes than W"),
+    "no_batch": ('"batch_size": 1, "epoch"', '"batch_size": 0, "epoch"', "'batch_"),
+    "error_of_text": ('"test_error": 0.25', '"test_error": "x"', "'test_error' no run"),
+    "number_for_a_name": ('"minibatch SGD"', "7", "'trained_by' no run has"),
+    "list_for_versions": ('{"numpy": "2"}}', "[]}", "'versions' no run has"),
+    "metadata_missing": ('"validation_error": 0.25, ', "", "metadata are not all"),
+    "range_of_text": ('"n_in": 2', '"n_in": 2, "feature_range": "x"', "'feature_ra"),
 }
 _TEXT = checkpoint_members()["content.json"].decode()
 CHECKPOINT_JSON = {

@@ -76,9 +76,11 @@ def check_checkpoint(content, raw):
         assert type(value) in (int, float, str)
     assert list(content["history"]) == list(sound["history"])
     assert len({column.shape for column in content["history"].values()}) == 1
-    best = content["best_model"]
-    assert best["W"].ndim == 2 and best["b"].shape == best["W"].shape[1:]
-    assert best["W"].dtype == best["b"].dtype in ("float32", "float64")
+    assert content["state"]["epoch"] == content["history"]["epoch"][-1] < 2**40
+    if best := content["best_model"]:
+        assert best["W"].ndim == 2 and best["b"].shape == best["W"].shape[1:]
+        assert best["W"].dtype == best["b"].dtype in ("float32", "float64")
+        assert np.isfinite(best["W"]).all() and best["metadata"]["batch_size"] > 0
     for value in content["variables"].values():
         assert type(value) in (np.ndarray, dict)
 

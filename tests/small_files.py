@@ -26,7 +26,11 @@ IDX_NAMES = (
 WEIGHTS = {
     "W": np.arange(6, dtype=np.float32).reshape(2, 3),
     "b": np.ones(3, np.float32),
-    "metadata": {"dataset": "digits", "epoch": 2, "versions": {"numpy": "2"}},
+    "metadata": {
+        **{"n_in": 2, "n_out": 3, "floatX": "float32", "dataset": "digits"},
+        **{"trained_by": "minibatch SGD", "batch_size": 1, "epoch": 2},
+        **{"validation_error": 0.25, "test_error": 0.25, "versions": {"numpy": "2"}},
+    },
 }
 
 
@@ -122,15 +126,23 @@ def saved_bytes(state):
 
 def checkpoint_content():
     history = dict.fromkeys(checkpoint_file.HISTORY, np.array([0.5, 0.25]))
+    history |= {"epoch": np.array([1, 2]), "iter": np.array([0, 1])}
     return {
         "trained_by": "minibatch stochastic gradient descent",
-        "arguments": {"learning_rate": 0.5, "n_epochs": 2, "model": "best_model.pkl"},
+        "arguments": {
+            **{"learning_rate": 0.5, "n_epochs": 3, "dataset": "d.npz"},
+            **{"batch_size": 1, "model": "best_model.pkl", "backend": "auto"},
+        },
         "fingerprint": "6 + 6 + 1 examples of 2, 0123456789abcdef",
         "floatX": "float32",
         "versions": {"numpy": "2"},
-        "state": {"epoch": 2, "patience": 5000.0},
-        "history": history | {"epoch": np.array([1, 2]), "iter": np.array([0, 1])},
-        "best_model": WEIGHTS,
+        "state": {
+            **{"patience": 5000.0, "patience_increase": 2},
+            **{"improvement_threshold": 0.995, "epoch": 2, "iter": 1},
+            **{"best_validation_loss": 0.25, "test_score": 0.25, "best_epoch": 2},
+        },
+        "history": history | {"seconds": np.array([0.5, 1.5])},
+        "best_model": WEIGHTS | {"metadata": dict(WEIGHTS["metadata"])},
         "variables": {"W": WEIGHTS["W"], "rng": {"bit_generator": "PCG64"}},
         "graph": np.frombuffer(b"output 1: Neg", np.uint8),
         "evaluations": {},

@@ -4,6 +4,7 @@ import functools
 import math
 import os
 import re
+import signal
 
 import numpy as np
 import pytensor
@@ -29,7 +30,7 @@ from logistic_cg import cg_optimization_mnist
 from logistic_sgd import sgd_optimization_mnist
 from utils.errors import CheckpointError, ModelFileError
 from utils.files import WriteError
-from utils.training import Monitor, checkpoint_file
+from utils.training import Monitor, Objective, TrainingStopped, checkpoint_file
 
 
 @pytest.fixture
@@ -270,6 +271,27 @@ def test_evaluations_out_of_shape_are_refused(train_cg):
         rewrite(lambda content, wrong=wrong: content.update(evaluations=wrong))
         with pytest.raises(CheckpointError, match="run.ckpt: expected"):
             resume("cg")
+
+
+def test_variable_that_is_not_finite_is_refused(small, tmp_path):
+    """A cost would not tell, where the images have zeros."""
+    best = (tmp_path / "best_model.pkl").read_bytes()
+    rewrite(lambda content: content["variables"]["W"].__setitem__(0, math.nan))
+    with pytest.raises(CheckpointError, match="W cannot be set .it holds NaN"):
+        resume("sgd")
+    assert (tmp_path / "best_model.pkl").read_bytes() == best
+
+
+def test_stop_while_evaluations_are_played_back(train_cg, monkeypatch):
+    class Stopped(Monitor):
+        def start(self, *arguments):
+            super().start(*arguments)
+            self.request_stop(signal.SIGINT)
+
+    cut_off(train_cg, MIDDLE)
+    monkeypatch.setattr(Objective, "costs_and_gradients", lambda self: pytest.fail())
+    with pytest.raises(TrainingStopped, match="stopped by SIGINT in iteration"):
+        resume("cg", monitor=Stopped())
 
 
 def set_model(model):

@@ -46,20 +46,23 @@ def test_file_is_a_zip_of_json_and_npy(path):
 def test_numbers_are_kept_exactly(path):
     rng = np.random.default_rng(1)
     numbers = rng.uniform(size=100) * 10.0 ** rng.integers(-300, 300, size=100)
-    state = {f"n{i}": number for i, number in enumerate(numbers.tolist())}
-    state |= {"inf": math.inf, "nan": math.nan, "zero": -0.0, "least": 5e-324}
-    state |= {"scalar": np.float64(0.1)}
-    found = kept(path, checkpoint_content() | {"state": state})["state"]
-    assert [value.hex() for value in found.values()] == [
-        float(value).hex() for value in state.values()
-    ]
+    figures = {f"n{i}": number for i, number in enumerate(numbers.tolist())}
+    figures |= {"inf": math.inf, "nan": math.nan, "zero": -0.0, "least": 5e-324}
+    figures |= {"scalar": np.float64(0.1)}
+    content = checkpoint_content()
+    content["best_model"]["metadata"].update(figures)
+    found = kept(path, content)["best_model"]["metadata"]
+    for name, value in figures.items():
+        assert found[name].hex() == float(value).hex()
 
 
 def test_order_of_metadata_is_kept(path):
     names = ["z", "a", "versions", "m"]
     content = checkpoint_content()
-    content["best_model"] = content["best_model"] | {"metadata": dict.fromkeys(names)}
-    assert list(kept(path, content)["best_model"]["metadata"]) == names
+    metadata = content["best_model"]["metadata"]
+    metadata = dict.fromkeys(names) | dict(reversed(metadata.items()))
+    content["best_model"]["metadata"] = metadata
+    assert list(kept(path, content)["best_model"]["metadata"]) == list(metadata)
 
 
 def test_name_that_is_no_text(path):
@@ -85,6 +88,35 @@ def test_arrays_of_any_layout(path, array):
     found = kept(path, content)["variables"]["W"]
     np.testing.assert_array_equal(found, array)
     assert found.dtype is np.dtype("float32") and found.flags.writeable
+
+
+@pytest.mark.parametrize(
+    "column, values, found",
+    [
+        ("epoch", [-1, 2], "numbers of no run"),
+        ("iter", [2**60, 2**60], "numbers of no run"),
+        ("seconds", [0.5, math.nan], "numbers of no run"),
+        ("seconds", [-0.5, 1.5], "numbers of no run"),
+        ("validation_loss", [1e300, 0.25], "numbers of no run"),
+        ("iter", [9, 1], "'iter' falls"),
+        ("seconds", [1.5, 0.5], "'seconds' falls"),
+        ("epoch", [1, 1], "does not end where"),
+        ("test_score", [0.5, math.nan], "does not end where"),
+    ],
+)
+def test_history_of_no_run_is_refused(path, column, values, found):
+    content = checkpoint_content()
+    content["history"][column] = np.array(values)
+    with pytest.raises(CheckpointError, match=found):
+        kept(path, content)
+
+
+def test_run_that_has_no_model_yet(path):
+    """As of a reader's script that first saves one after some epochs."""
+    content = checkpoint_content()
+    content["state"] |= {"best_epoch": 0, "best_validation_loss": math.inf}
+    content["best_model"] = {}
+    assert kept(path, content)["best_model"] == {}
 
 
 def test_equal_states_give_equal_bytes(path):

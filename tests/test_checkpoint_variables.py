@@ -4,7 +4,7 @@ import numpy as np
 import pytensor
 import pytest
 from cut_off import rewrite
-from small_files import WEIGHTS
+from small_files import WEIGHTS, checkpoint_content
 
 from utils.errors import CheckpointError
 from utils.training.checkpoint import Checkpoint
@@ -31,12 +31,11 @@ def make_variables(seed=1):
 def prepared(variables, graph="output 1: Neg", resume=None, notify=None, version=None):
     """A checkpoint with these variables, in the current folder."""
     checkpoint = Checkpoint("run.ckpt", resume, "minibatch SGD")
-    checkpoint.set_run(
-        lambda: "the data", {"learning_rate": 0.5, "model": "best_model.pkl"}
-    )
+    checkpoint.set_run(lambda: "the data", checkpoint_content()["arguments"])
     if version:
         checkpoint._run["versions"]["pytensor"] = version
     state = TrainingState(epoch=1, iter=3, best_epoch=1, best_model=WEIGHTS)
+    state.test_score = 0.25
     state.n_in, state.n_out = WEIGHTS["W"].shape
     state.history = [(1, 3, 0.5, 0.25, 0.25, 1.5)]
     checkpoint.restore(state, variables, lambda: graph, notify=notify)

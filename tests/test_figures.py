@@ -12,6 +12,7 @@ matplotlib = pytest.importorskip("matplotlib", reason="needs the extra `plot`")
 from drawn import (  # noqa: E402
     HISTORY,
     METADATA,
+    ODD_HISTORIES,
     colours_at,
     example,
     mistakes_by_hand,
@@ -172,3 +173,9 @@ def test_few_mistakes_or_none(n_wrong, title):
     figure = figures.mistakes(example(answers=[(n < n_wrong, 0) for n in range(6)]))
     assert len(figure.axes) == n_wrong
     assert title in words(figure).split("\n")
+
+
+@pytest.mark.parametrize("history", ODD_HISTORIES.values(), ids=ODD_HISTORIES)
+def test_curves_of_any_history_are_drawn(history):
+    picture = pixels(figures.learning_curve(LearningCurves(history, METADATA)))
+    assert picture.std() > 0

@@ -1,6 +1,7 @@
 """The checks of hyperparameters, and the minibatch counts."""
 
 import math
+from fractions import Fraction
 
 import pytest
 
@@ -21,7 +22,20 @@ def test_hyperparameters_not_whole_or_too_small(name, least, value):
         check_hyperparameters(**arguments)
 
 
-@pytest.mark.parametrize("value", [0, -0.1, math.nan, math.inf, "fast"])
+@pytest.mark.parametrize("digits", [50, 700, 5000])
+@pytest.mark.parametrize("name", ["n_epochs", "batch_size", "shuffle", "n_steps"])
+def test_numbers_of_many_digits_are_refused_and_not_repeated(name, digits):
+    """A checkpoint or a model that held them could not be read again."""
+    arguments = {"n_epochs": 1} | {name: 10**digits}
+    with pytest.raises(HyperparameterError, match=f"{name} is a .* below 2") as caught:
+        check_hyperparameters(**arguments)
+    assert len(str(caught.value)) < 120
+
+
+HUGE = 10**400, Fraction(1, 10**400)  # no floats
+
+
+@pytest.mark.parametrize("value", [0, -0.1, math.nan, math.inf, "fast", *HUGE])
 def test_hyperparameters_learning_rate(value):
     with pytest.raises(HyperparameterError, match="learning_rate is .*above 0"):
         check_hyperparameters(n_epochs=1, batch_size=1, learning_rate=value)

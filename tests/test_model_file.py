@@ -89,6 +89,18 @@ GOOD_W, GOOD_b = np.zeros((4, 3), "float32"), np.zeros(3, "float32")
         ({"W": np.zeros((4, 0)), "b": np.zeros(0), "metadata": {}}, r"\(4, 0\)"),
         ({"W": GOOD_W.astype(int), "b": GOOD_b, "metadata": {}}, "int64"),
         ({"W": GOOD_W, "b": GOOD_b + np.nan, "metadata": {}}, "NaN"),
+        *[
+            ({"W": GOOD_W, "b": GOOD_b, "metadata": {name: value}}, f"'{name}' no run")
+            for name, value in [
+                *[("dataset", None), ("dataset", 7), ("trained_by", ["a"])],
+                *[("batch_size", 0), ("batch_size", 1.5), ("epoch", -1), ("step", 0)],
+                *[("test_error", "low"), ("validation_error", 1e300)],
+                *[("learning_rate", np.nan), ("shuffle", 2**128), ("versions", "3")],
+                *[("feature_range", r) for r in ("?", [1.0], [0, 1], [5.0, -3.0])],
+                *[("feature_range", [0.0, np.inf]), ("feature_range", [np.nan] * 2)],
+            ]
+        ],
+        ({"W": GOOD_W, "b": GOOD_b, "metadata": {"n_in": 5}}, "other sizes than W"),
     ],
 )
 def test_load_checks_the_parameters(tmp_path, state, found):

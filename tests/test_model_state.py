@@ -131,10 +131,35 @@ def test_model_that_cannot_be_saved_whole_is_refused(tmp_path):
         ("metadata", {"floatX": "float32"}),
         ("metadata", {"floatX": "int8", "n_in": 4, "n_out": 3, "versions": {}}),
         ("graph", None),
+        ("metadata", {"floatX": "float32", "n_in": 4, "n_out": 3}),
     ],
 )
 def test_parts_out_of_place_are_refused(path, part, value):
     saved = pickle.loads(path.read_bytes())
     path.write_bytes(pickle.dumps(saved | {part: value}))
     with pytest.raises(ModelFileError, match="m.pkl: expected"):
+        model_file.load(path, Layered)
+
+
+@pytest.mark.parametrize(
+    "part, changed, found",
+    [
+        ("metadata", {"n_in": 7}, "gives an example of 7 values probabilities"),
+        ("metadata", {"n_out": 9}, r"of shape \(1, 9\), found \(1, 3\)"),
+        ("metadata", {"n_in": 2**40}, "'n_in' no run has"),
+        ("metadata", {"versions": []}, "'versions' no run has"),
+        ("arguments", {"n_hidden": 2**20}, "text and numbers up to 65536"),
+        ("arguments", {"n_hidden": [5, 2**20]}, "text and numbers up to 65536"),
+        (
+            "params",
+            [np.zeros((4, 5)), np.zeros((5, 3)), np.zeros(3)],
+            "float32 of .* float64",
+        ),
+    ],
+)
+def test_parts_that_contradict_each_other_are_refused(path, part, changed, found):
+    saved = pickle.loads(path.read_bytes())
+    value = saved[part] | changed if isinstance(changed, dict) else changed
+    path.write_bytes(pickle.dumps(saved | {part: value}))
+    with pytest.raises(ModelFileError, match=found):
         model_file.load(path, Layered)

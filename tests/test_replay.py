@@ -83,3 +83,20 @@ def test_another_start_is_refused():
     function = resumed.function(functools.partial(pytest.fail, "computed"))
     with pytest.raises(CheckpointError, match="run.ckpt: .* evaluation 1 of "):
         function(np.nextafter(START, 2))
+
+
+@pytest.mark.parametrize(
+    "change, found",
+    [
+        (lambda kept: kept["costs"].put(0, np.nan), "NaN or infinite"),
+        (lambda kept: kept["gradients"].put(-1, np.inf), "NaN or infinite"),
+        (lambda kept: kept.update({n: kept[n][:3] for n in kept}), "at least 4, .* 3"),
+    ],
+)
+def test_evaluations_of_no_run_are_refused(change, found):
+    first = Replay()
+    run(first, 3)
+    kept = first.recorded()
+    change(kept)
+    with pytest.raises(CheckpointError, match=f"run.ckpt: .*finite.*{found}"):
+        Replay().restore(kept, 3, "run.ckpt")

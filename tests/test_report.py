@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from drawn import HISTORY, example, mistakes_by_hand
+from drawn import HISTORY, ODD_HISTORIES, example, mistakes_by_hand
 from sklearn.metrics import confusion_matrix
 
 from utils.report import page as report
@@ -210,3 +210,13 @@ def test_nothing_that_a_person_named_becomes_html():
     assert len(reader.all("script")) == 2  # the data and the program
     assert all(a["src"].startswith("data:") for a in reader.all("img"))
     assert reader.words.count(name) >= 4
+
+
+@pytest.mark.parametrize("history", ODD_HISTORIES.values(), ids=ODD_HISTORIES)
+def test_curves_of_any_history_lie_in_their_charts(history):
+    page = render(dataclasses.replace(example(), history=history))
+    assert page.count("<polyline") + page.count("no finite numbers") >= 2
+    for points in re.findall(r'points="([^"]*)"', page):
+        for x, y in (map(float, point.split(",")) for point in points.split()):
+            assert 0 <= x <= 400 and 0 <= y <= 250
+    assert not re.search(r'="-?(nan|inf)', page)

@@ -4,10 +4,13 @@ import math
 import signal
 
 import numpy as np
+import pytensor.tensor as T
 import pytest
+from pytensor import config
+from small_files import make_splits, model_bytes
 
 from logistic_cg import cg_optimization_mnist
-from logistic_sgd import sgd_optimization_mnist
+from logistic_sgd import LogisticRegression, sgd_optimization_mnist
 from utils.errors import DivergenceError, HyperparameterError
 from utils.training import Monitor, Run, TrainingStopped
 
@@ -18,7 +21,7 @@ def run():
     run = Run("minibatch SGD", "d.npz", 9, 10, 0.5, monitor=Monitor())
     run.n_batches, run.epoch, run.iter, run.best_epoch = [3, 1, 1], 4, 11, 3
     run.best_validation_loss, run.test_score = 0.2, 0.3
-    run._checkpoint = type("NoCheckpoint", (), {"path": None})
+    run._checkpoint = type("NoCheckpoint", (), {"path": None, "trained_by": "SGD"})
     run.monitor.start(run.history)
     return run
 
@@ -35,6 +38,36 @@ def test_cost_that_is_not_finite_ends_the_run(bad, run):
         "error 20.000000 %, test error 30.000000 %."
     )
     assert not run.monitor.training
+
+
+def test_model_that_is_not_finite_is_not_saved(run, tmp_path):
+    """In a script that does not look at its costs."""
+    old = run.arguments["model"] = tmp_path / "m.pkl"
+    old.write_bytes(b"old")
+    run.n_in, run.n_out, run._feature_range = 4, 3, {}
+    classifier = LogisticRegression(T.matrix("x"), 4, 3)
+    classifier.b.set_value(np.array([0, math.nan, 0], classifier.b.dtype))
+    with pytest.raises(DivergenceError, match="minibatch 3/3 has parameters that are"):
+        run.save(classifier)
+    run.monitor.check_files()
+    assert old.read_bytes() == b"old" and run.best_epoch == 3
+
+
+@pytest.mark.parametrize("end", [{"n_epochs": 1}, {"n_steps": 1}])
+def test_last_update_that_overflows_leaves_the_old_model(end, tmp_path, capsys):
+    old = tmp_path / "m.pkl"
+    old.write_bytes(model_bytes())
+    before = old.read_bytes()
+    data, files = (
+        make_splits((20, 20, 20)),
+        {"model": old, "checkpoint": tmp_path / "c"},
+    )
+    message = r"W became NaN or infinite .epoch 1, .* try a learning rate below 1e\+39"
+    with config.change_flags(floatX="float32"):
+        with pytest.raises(DivergenceError, match=message):
+            sgd_optimization_mnist(1e39, dataset=data, batch_size=20, **files, **end)
+    assert old.read_bytes() == before and not files["checkpoint"].exists()
+    assert "validation error" not in capsys.readouterr().out
 
 
 def test_finite_costs_pass_and_are_looked_at_once(run):

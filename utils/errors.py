@@ -38,7 +38,7 @@ class DigitImageError(UserError, ValueError):
 
 
 class DivergenceError(UserError, ArithmeticError):
-    """A cost that became NaN or infinite."""
+    """A cost, or a parameter, that became NaN or infinite."""
 
 
 class HyperparameterError(UserError, ValueError):

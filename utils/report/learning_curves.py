@@ -2,6 +2,8 @@
 
 import numpy as np
 
+HIGHEST = 1e300  # of a figure that is drawn: the length of an axis is to be finite
+
 
 class LearningCurves:
     """A run's costs and errors, and the validation at which its model was saved.
@@ -20,8 +22,9 @@ class LearningCurves:
     x_name : str
         "epoch"; "minibatch" if an epoch had several validations; "step" if their number
         was given (--n-steps); "iteration of conjugate gradient".
-    costs : sequence of float
-        Mean negative log-likelihood of the minibatch before each validation.
+    costs : list of float
+        Mean negative log-likelihood of the minibatch before each validation; NaN where
+        it is not known, or too large to be drawn.
     validation_errors, test_errors : list of float
         In percent; a test error is that of the model saved by then.
     tested : list of int
@@ -38,9 +41,8 @@ class LearningCurves:
     """
 
     def __init__(self, history, metadata):
-        epochs, iters, self.costs, validation, test, seconds = zip(
-            *history, strict=True
-        )
+        epochs, iters, costs, validation, test, seconds = zip(*history, strict=True)
+        self.costs = [cost if abs(cost) < HIGHEST else np.nan for cost in costs]
         minibatches = tuple(last_iter + 1 for last_iter in iters)
         self.validation_errors = [error * 100 for error in validation]
         self.test_errors = [error * 100 for error in test]
@@ -58,12 +60,13 @@ class LearningCurves:
             elif len(set(epochs)) < len(epochs):
                 self.x, self.x_name = minibatches, "minibatch"
             lowest = np.minimum.accumulate([np.inf, *validation])
-            self.tested = np.flatnonzero(np.diff(lowest) < 0).tolist()
+            self.tested = np.flatnonzero(lowest[1:] < lowest[:-1]).tolist()
             self.test_name = "test error of each new best model"
             self.saved_name = "best model"
             # Not always the last one tested: a run that resumed one of --n-steps had to
             # be better than the latest model of that one, not than its best.
             points = list(zip(epochs, validation, strict=True))
             saved = metadata["epoch"], metadata["validation_error"]
-        self.saved = points.index(saved) if saved in points else self.tested[-1]
+        best = self.tested[-1] if self.tested else len(history) - 1
+        self.saved = points.index(saved) if saved in points else best
         self.saved_at = f"{self.x_name.split()[0]} {self.x[self.saved]:,}"

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import zipfile
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,9 @@ from utils.errors import CheckpointError
 from utils.files import open_regular
 from utils.files.npy import read_npy
 from utils.text import shown
+from utils.training.hyperparameters import FIGURES, within_bounds
 from utils.training.model_state import check_state
+from utils.training.state import TrainingState
 
 FORMAT, VERSION = "checkpoint of logistic regression", 2
 JSON_MEMBER, MAX_JSON_BYTES = "content.json", 2**20
@@ -46,8 +49,13 @@ ARGUMENTS = {
     "n_steps": int,
     "shards": int,
 }
-COUNTS = ("epoch", "iter", "best_epoch")
-RULE = ("patience", "patience_increase", "improvement_threshold")
+# Those of every run, and the metadata of every run's model.
+ALWAYS_GIVEN = {"n_epochs", "dataset", "batch_size", "model", "backend"}
+DESCRIPTION = {
+    *("n_in", "n_out", "floatX", "dataset", "trained_by", "batch_size", "epoch"),
+    *("validation_error", "test_error", "versions"),
+}
+NUMBERS = [f.name for f in fields(TrainingState) if f.type in (int, float)]
 HISTORY = ("epoch", "iter", "cost", "validation_loss", "test_score", "seconds")
 
 
@@ -158,31 +166,53 @@ def _check(content):
     _expect(content.keys() == PARTS.keys(), "other parts")
     for part, kind in PARTS.items():
         _expect(type(content[part]) is kind, f"a {part} that is no {kind.__name__}")
-    for name, value in content["arguments"].items():
-        _expect(
-            type(value) is ARGUMENTS.get(name) and can_be_a_name(value),
-            f"an argument {name[:40]!a} out of place",
-        )
-    for name, value in content["state"].items():
-        # Counts start at -1, and stay where a float is exact.
-        sound = type(value) is int and -1 <= value < 2**53
-        if name not in COUNTS:  # errors are NaN or infinite before the first is known
-            sound |= type(value) is float and (value == value or name not in RULE)
-        _expect(sound, f"a state whose {name[:40]!a} is no number of a run")
+    arguments, state = content["arguments"], content["state"]
+    for name, value in arguments.items():
+        sound = type(value) is ARGUMENTS.get(name)
+        if sound:
+            is_text = type(value) is str
+            sound = can_be_a_name(value) if is_text else within_bounds(name, value)
+        _expect(sound, f"an argument {name[:40]!a} out of place")
+    _expect(ALWAYS_GIVEN <= arguments.keys(), "arguments that are not all there")
+    _expect([*state] == NUMBERS, "a state of other numbers")
+    for name, value in state.items():
+        sound = type(value) in (int, float) and within_bounds(name, value)
+        _expect(sound, f"a state whose {name!a} is no number of a run")
+    _check_history(content["history"], state)
+    epoch, n_minibatches = state["epoch"], state["iter"] + 1
+    possible = state["best_epoch"] <= epoch <= arguments["n_epochs"]
+    # Conjugate gradient does not count minibatches.
+    possible = possible and (not n_minibatches or epoch <= n_minibatches)
+    _expect(possible, "more epochs than the run can have had")
 
-    columns = content["history"]
+    floatX = content["floatX"]
+    _expect(floatX in ("float32", "float64"), "an impossible floatX")
+    if state["best_epoch"] or content["best_model"]:
+        check_state(content["best_model"])
+        described = DESCRIPTION <= content["best_model"]["metadata"].keys()
+        _expect(described, "a best model whose metadata are not all there")
+    _expect(_is_array(content["graph"], 1, "uint8"), "a graph that is no text")
+    for value in content["variables"].values():
+        _expect(type(value) in (np.ndarray, dict), "a variable that is no array")
+
+
+def _check_history(columns, state):
+    """Raise `ValueError` unless these are the validations up to a state."""
     _expect(tuple(columns) == HISTORY, "a history of other columns")
     for name, column in columns.items():
         sound = _is_array(column, 1, "int64" if name in HISTORY[:2] else "float64")
         sound = sound and len(column) == len(columns["epoch"]) > 0
         _expect(sound, f"a history with a column {name!a} that is out of shape")
-
-    floatX = content["floatX"]
-    _expect(floatX in ("float32", "float64"), "an impossible floatX")
-    check_state(content["best_model"])
-    _expect(_is_array(content["graph"], 1, "uint8"), "a graph that is no text")
-    for value in content["variables"].values():
-        _expect(type(value) in (np.ndarray, dict), "a variable that is no array")
+        known = column[np.isfinite(column)] if name in FIGURES else column
+        ends = (known.min(), known.max()) if len(known) else ()
+        sound = all(within_bounds(name, end) for end in ends)
+        _expect(sound, f"a history whose {name!a} has numbers of no run")
+        if name in ("epoch", "iter", "seconds"):
+            _expect((np.diff(column) >= 0).all(), f"a history whose {name!a} falls")
+    names = "epoch", "iter", "test_score"
+    last, now = [columns[n][-1] for n in names], [state[n] for n in names]
+    same = np.array_equal(last, now, equal_nan=True)
+    _expect(same, "a history that does not end where the state is")
 
 
 def can_be_a_name(value):

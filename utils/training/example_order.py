@@ -42,7 +42,10 @@ class ExampleOrder:
 
     def set_epoch(self, epoch):
         """Draw the order of an epoch, counted from 1 and never less than before."""
-        while self.order is not None and self._n_drawn < epoch:
-            n_examples = len(self.order.get_value(borrow=True))
-            self.order.set_value(self._rng.permutation(n_examples), borrow=True)
+        if self.order is None or self._n_drawn >= epoch:
+            return
+        n_examples = len(self.order.get_value(borrow=True))
+        while self._n_drawn < epoch:
+            order = self._rng.permutation(n_examples)
             self._n_drawn += 1
+        self.order.set_value(order, borrow=True)

@@ -1,10 +1,58 @@
-"""Hyperparameters, checked before any data is read or before training begins."""
+"""Hyperparameters, checked before any data is read or before training begins.
 
+The bounds are also those of the numbers that checkpoints and models keep: a run can
+read what it wrote, and nothing that no run can have written.
+"""
+
+import math
 import sys
 from numbers import Integral, Real
 
 from utils.errors import HyperparameterError
 from utils.text import number
+
+# Whole numbers: the least, and the power of 2 below which they stay. No machine trains
+# 2**40 minibatches; of a seed, NumPy recommends 128 bits.
+WHOLE = {
+    **dict.fromkeys(("n_epochs", "n_steps", "batch_size", "shards", "step"), (1, 40)),
+    **dict.fromkeys(("epoch", "best_epoch"), (0, 40)),
+    "iter": (-1, 53),
+    "shuffle": (0, 128),
+    **dict.fromkeys(("n_in", "n_out"), (1, 28)),
+}
+# The least and the largest of other numbers.
+FLOATS = {
+    "learning_rate": (math.ulp(0.0), sys.float_info.max),
+    "seconds": (0.0, 2.0**53),
+    "patience": (0.0, math.inf),
+    "patience_increase": (0.0, math.inf),
+    "improvement_threshold": (0.0, math.inf),
+}
+# The largest magnitude of figures; what is not known is NaN or infinite. A reader's
+# script may validate by another loss, which need not be a fraction of 1.
+FIGURES = {
+    "cost": sys.float_info.max,
+    **dict.fromkeys(("best_validation_loss", "validation_loss"), 2.0**53),
+    **dict.fromkeys(("validation_error", "test_error", "test_score"), 2.0**53),
+}
+
+
+def within_bounds(name, value):
+    """Tell if a run can have a number under one of the names above."""
+    if name in WHOLE:
+        least, bits = WHOLE[name]
+        is_whole = isinstance(value, Integral) and not isinstance(value, bool)
+        return is_whole and least <= int(value) < 2**bits
+    if not isinstance(value, Real):
+        return False
+    try:
+        real = float(value)
+    except OverflowError:
+        return False
+    if name in FIGURES:
+        return not math.isfinite(real) or abs(real) <= FIGURES[name]
+    least, largest = FLOATS[name]
+    return least <= real <= largest
 
 
 def check_hyperparameters(
@@ -18,16 +66,15 @@ def check_hyperparameters(
     whole = {"n_epochs": n_epochs, "batch_size": batch_size}
     whole |= {"shuffle": shuffle, "n_steps": n_steps}
     for name, value in whole.items():
-        least = 0 if name == "shuffle" else 1
         if value is None and name != "n_epochs":
             continue
-        if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        if not within_bounds(name, value):
+            least, bits = WHOLE[name]
             raise HyperparameterError(
                 f"{name} is {number(value)}: expected a whole number of at least "
-                f"{least}."
+                f"{least} and below 2**{bits}."
             )
-    is_number = isinstance(learning_rate, Real)
-    if not is_number or not 0 < learning_rate <= sys.float_info.max:
+    if not within_bounds("learning_rate", learning_rate):
         raise HyperparameterError(
             f"learning_rate is {number(learning_rate)}: expected a finite number above "
             "0; the tutorial uses 0.13."

@@ -45,14 +45,27 @@ def kind_of(value):
     return f"{value.dtype} of shape {value.shape}"
 
 
+def is_finite(variable):
+    """Return False for a shared variable that holds NaN or infinite numbers."""
+    return _is_finite(variable.get_value(borrow=True))
+
+
+def _is_finite(value):
+    dtype = getattr(value, "dtype", None)
+    return dtype is None or dtype.kind != "f" or bool(np.isfinite(value).all())
+
+
 def set_value(variable, value):
     """Give a variable the value of another of its kind.
 
     Raises
     ------
     ValueError
-        If `value` is no state of a generator.
+        If `value` is no state of a generator, or has NaN or infinite numbers, which the
+        variable has not.
     """
+    if is_finite(variable) and not _is_finite(value):
+        raise ValueError("it holds NaN or infinite numbers")
     if isinstance(value, dict):
         generator = variable.get_value()
         try:

@@ -4,7 +4,6 @@ The metadata of a model has ``feature_range``, the least and the largest value o
 training examples, where these are floats that leave 0 to 1; bytes never do.
 """
 
-import contextlib
 import math
 import os
 import sys
@@ -46,7 +45,7 @@ class ModelInput:
         self._path, self._floatX = path, np.dtype(classifier.input.dtype)
         self._n_in = classifier.metadata["n_in"]
         self._dataset = _sound_name(classifier.metadata.get("dataset"))
-        self._low, self._high = _sound_range(classifier.metadata.get("feature_range"))
+        self._low, self._high = classifier.metadata.get("feature_range", (0.0, 1.0))
         self._notify = notify or (lambda line: print(shown(line), file=sys.stderr))
 
     def test_examples(self, dataset=None, n=10):
@@ -182,14 +181,5 @@ class ModelInput:
 
 def _sound_name(name):
     """Return a dataset's name if it can be one, otherwise None."""
-    sound = isinstance(name, str) and can_be_a_name(name) and len(name) < LONGEST_NAME
+    sound = name is not None and can_be_a_name(name) and len(name) < LONGEST_NAME
     return name if sound else None
-
-
-def _sound_range(value):
-    """Return a range from a model's metadata, otherwise that of bytes."""
-    with contextlib.suppress(TypeError, ValueError, OverflowError):
-        low, high = map(float, value)
-        if low <= high and math.isfinite(high - low):
-            return low, high
-    return 0.0, 1.0

@@ -5,17 +5,22 @@ of any other class, a reader's own, they are the parts that `OWN_PARTS` names.
 """
 
 import inspect
+import math
 import os
 import sys
 
 import numpy as np
 import pytensor
 import pytensor.tensor as T
+from pytensor.compile.mode import Mode
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.traversal import graph_inputs
 
 from utils import backends
 from utils.errors import ModelFileError
+
+from .hyperparameters import FIGURES, FLOATS, WHOLE, within_bounds
+from .kept_variables import kind_of
 
 LESSON = "LogisticRegression"
 LESSON_PARTS = {"W": np.ndarray, "b": np.ndarray, "metadata": dict}
@@ -28,6 +33,11 @@ OWN_PARTS = {
     "graph": str,  # of y_pred, see utils.backends.describe
     "metadata": dict,
 }
+# The kinds of metadata; `hyperparameters` has the bounds of those that are numbers.
+KINDS = {"dataset": str, "trained_by": str, "floatX": str, "versions": dict}
+# Whole numbers as arguments of a class are kept up to so many, or up to the number of
+# its parameters: a layer of more units would have more.
+LARGEST_SIZE = 2**16
 
 
 def own_parts(classifier, **known):
@@ -66,10 +76,11 @@ def own_parts(classifier, **known):
             )
     if cls.__name__ == LESSON and classifier.params == [classifier.W, classifier.b]:
         return {}
+    largest = _largest_argument(p.get_value(borrow=True) for p in classifier.params)
     arguments = {}
     for name in inspect.signature(cls).parameters:
         value = getattr(classifier, name, known.get(name))
-        if _is_argument(value):
+        if _is_argument(value, largest):
             arguments[name] = value
     file = getattr(sys.modules.get(cls.__module__), "__file__", None)
     return {
@@ -81,11 +92,17 @@ def own_parts(classifier, **known):
     }
 
 
-def _is_argument(value):
+def _is_argument(value, largest):
     """Return True for what a file can keep: numbers, text, and lists of them."""
     if isinstance(value, (list, tuple)):
-        return all(map(_is_argument, value))
-    return isinstance(value, (bool, int, float, str))
+        return all(_is_argument(inner, largest) for inner in value)
+    if isinstance(value, int):
+        return abs(value) <= largest
+    return isinstance(value, (float, str))
+
+
+def _largest_argument(params):
+    return max(LARGEST_SIZE, sum(map(np.size, params)))
 
 
 def state_of(classifier, parts):
@@ -104,12 +121,15 @@ def check_state(state):
     params = state["params"] if own else [state["W"], state["b"]]
     if not all(isinstance(value, np.ndarray) for value in params):
         raise ValueError("parameters that are no arrays")
-    if not is_plain(state["metadata"]) or not is_plain(state.get("arguments", {})):
-        raise ValueError("no metadata of strings and numbers")
+    arguments, largest = state.get("arguments", {}), _largest_argument(params)
+    if not all(_is_argument(value, largest) for value in arguments.values()):
+        raise ValueError(f"arguments other than text and numbers up to {largest}")
+    metadata = state["metadata"]
+    _check_metadata(metadata)
     if own:
-        floatX = state["metadata"].get("floatX")
-        for name, kind in (("versions", dict), ("n_in", int), ("n_out", int)):
-            if not isinstance(state["metadata"].get(name), kind):
+        floatX = metadata.get("floatX")
+        for name in ("versions", "n_in", "n_out"):
+            if name not in metadata:
                 raise ValueError(f"metadata without {name}")
     else:
         W, b = params
@@ -118,10 +138,36 @@ def check_state(state):
             raise ValueError(f"W of shape {W.shape} and b of shape {b.shape}")
         if W.dtype != b.dtype:
             raise ValueError(f"W of dtype {W.dtype} and b of dtype {b.dtype}")
+        sizes = {"n_in": W.shape[0], "n_out": W.shape[1], "floatX": floatX}
+        if metadata | sizes != sizes | metadata:
+            raise ValueError(f"metadata of other sizes than W of shape {W.shape}")
     if floatX not in ("float32", "float64"):
         raise ValueError(f"a model of {floatX!r:.40}, not float32 or float64")
     if not all(np.isfinite(value).all() for value in params):
         raise ValueError("parameters that are NaN or infinite")
+
+
+def _check_metadata(metadata):
+    """Raise `ValueError` unless metadata are as pictures, page and `predict` read them.
+
+    All may be missing; a checkpoint's best model has them.
+    """
+    if not is_plain(metadata):
+        raise ValueError("no metadata of strings and numbers")
+    numbers = WHOLE | FLOATS | FIGURES
+    for name, value in metadata.items():
+        sound = isinstance(value, KINDS.get(name, object))
+        if name in numbers:
+            sound = within_bounds(name, value)
+        elif name == "feature_range":
+            sound = _is_range(value)
+        if not sound:
+            raise ValueError(f"metadata whose {name[:40]!a} no run has")
+
+
+def _is_range(value):
+    pair = isinstance(value, (list, tuple)) and [*map(type, value)] == [float, float]
+    return pair and -math.inf < value[0] <= value[1] < math.inf
 
 
 def is_plain(value, depth=64):
@@ -183,7 +229,26 @@ def rebuild(state, cls, arguments, where):
     if not hasattr(model, "p_y_given_x"):
         model.p_y_given_x = model.y_pred.owner.inputs[0]
     model.metadata = state["metadata"]
+    _check_sizes(model, where)
     return model
+
+
+def _check_sizes(model, where):
+    """Refuse a reader's model that is not one of the sizes that its metadata tell."""
+    n_in, n_out = (model.metadata[name] for name in ("n_in", "n_out"))
+    mode, answers = Mode("py", None), model.p_y_given_x
+    predict = pytensor.function(
+        [model.input], answers, mode=mode, on_unused_input="ignore"
+    )
+    try:
+        found = predict(np.zeros((1, n_in), model.input.dtype)).shape
+    except Exception as error:  # of any operation of a reader's class
+        found = f"a {type(error).__name__}"
+    if found != (1, n_out):
+        raise ModelFileError(
+            f"{where}: expected a model that gives an example of {n_in} values "
+            f"probabilities of shape {(1, n_out)}, found {found}: train it again."
+        )
 
 
 def _construct(state, cls, arguments, where):
@@ -205,7 +270,7 @@ def _construct(state, cls, arguments, where):
         with pytensor.config.change_flags(floatX=floatX):
             return cls(**given)
     except Exception as error:  # of a reader's class, given what a file holds
-        given = {name: value for name, value in given.items() if _is_argument(value)}
+        given = {n: v for n, v in given.items() if _is_argument(v, math.inf)}
         raise ModelFileError(
             f"{where}: expected to make a model of the class {cls.__name__} with "
             f"{given!r:.200}, found that this fails ({error}): give load() the "
@@ -215,10 +280,10 @@ def _construct(state, cls, arguments, where):
 
 def _difference(model, state):
     """Describe how a model would predict otherwise than that of the state; or ""."""
-    shapes = [param.get_value(borrow=True).shape for param in model.params]
-    kept = [value.shape for value in state["params"]]
-    if shapes != kept:
-        return f"params of shape {shapes} instead of {kept}"
+    kinds = [kind_of(param.get_value(borrow=True)) for param in model.params]
+    kept = [kind_of(value) for value in state["params"]]
+    if kinds != kept:
+        return f"params {', '.join(kinds)} instead of {', '.join(kept)}"
     if state["metadata"]["versions"].get("pytensor") != pytensor.__version__:
         return ""  # another version may write the same model in another way
     graph = backends.describe([model.y_pred], ["y_pred"])

@@ -23,10 +23,12 @@ class Replay:
     ----------
     recording : bool
         True (default) keeps new evaluations; otherwise they are only passed on.
+    poll : callable
+        Called at each evaluation that is played back: it may end the run.
     """
 
     def __init__(self):
-        self.recording = True
+        self.recording, self.poll = True, lambda: None
         self._digests, self._costs, self._gradients = [], [], []
         self._source, self._played = None, 0
         self._iterations, self._kept_iterations = 0, 0
@@ -76,6 +78,15 @@ class Replay:
                 f"{source}: expected evaluations of equal number as {kinds}, found "
                 f"{found}: start the run again without --resume."
             )
+        n = len(kept["costs"])
+        finite = all(np.isfinite(kept[name]).all() for name in ("costs", "gradients"))
+        # An iteration takes one at least, and so does the start.
+        if n <= iterations or not finite:
+            raise CheckpointError(
+                f"{source}: expected finite evaluations, at least {iterations + 1}, "
+                f"found {n if finite else 'NaN or infinite ones'}: start the run again "
+                "without --resume."
+            )
         self._digests = [digest.tobytes() for digest in kept["digests"]]
         self._costs, self._gradients = kept["costs"].tolist(), list(kept["gradients"])
         self._kept_iterations, self._source = iterations, source
@@ -110,6 +121,7 @@ class Replay:
         return evaluate
 
     def _play(self, theta):
+        self.poll()
         position = self._played
         self._played += 1
         if (

@@ -20,6 +20,7 @@ from .cluster.shards import sharding
 from .costs import Costs
 from .example_order import ExampleOrder
 from .hyperparameters import check_hyperparameters, minibatch_counts
+from .kept_variables import by_name, is_finite
 from .monitor import Monitor, TrainingStopped
 from .settings import Settings
 from .state import TrainingState
@@ -72,7 +73,7 @@ class Run(TrainingState):
         By `set_data` and `start`, where `resume` is no checkpoint, or that of another
         run.
     utils.errors.DivergenceError
-        By `check_costs`, if a cost is NaN or infinite.
+        By `check_costs` and `save`, if a cost or a parameter is NaN or infinite.
     TrainingStopped
         By `on_minibatch_end`, if `monitor` was asked to stop.
     utils.errors.WriteError
@@ -97,7 +98,7 @@ class Run(TrainingState):
         self.note = self.monitor.note
         self.done_looping, self.ended_because = False, ""
         self.cluster, self._costs = settings.cluster, Costs()
-        self._classifier = None
+        self._classifier, self._finite = None, {}
         self._checkpoint = Checkpoint(settings.checkpoint, settings.resume, trained_by)
 
     @property
@@ -207,6 +208,7 @@ class Run(TrainingState):
             compiled = functions or objective.functions()
             return written_graph(*compiled, data=self._data)
 
+        self._finite = {n: v for n, v in by_name(variables).items() if is_finite(v)}
         self._checkpoint.restore(self, variables, graph, replay, self.log)
         self.done_looping = self.patience <= self.iter
         if self.iter >= 0 and not self.done_looping:
@@ -215,7 +217,13 @@ class Run(TrainingState):
         if self._checkpoint.resume is not None:
             path = self._checkpoint.resume
             self.log(f"... resuming after {self.unit} {self.epoch} from {path}")
-            self._write_best_model()
+            if self.best_epoch:
+                self._write_best_model()
+        if replay is not None:
+            replay.poll = self._poll
+        if self.epoch < self.arguments["n_epochs"] and not self.done_looping:
+            # Before training, which a first signal only asks to end.
+            self._order.set_epoch(self.epoch)
         total = None if replay else self._allowed()
         self.monitor.start(self.history, total, self.iter + 1)
 
@@ -232,19 +240,25 @@ class Run(TrainingState):
 
     def on_minibatch_end(self, cost, n_minibatches=1):
         """Keep a cost, as `Costs.add` does, and stop if that was asked for."""
-        if self.monitor.stop_signal is not None:
-            self._stop()
+        self._poll()
         self._costs.add(cost, n_minibatches)
         self.monitor.advance(n_minibatches)
 
     def check_costs(self, remedy):
-        """Stop if a cost since the last validation is not finite: try `remedy` then."""
+        """Stop if training diverged since the last validation: try `remedy` then.
+
+        It did if a cost is not finite, or if a variable no longer is: a cost tells
+        nothing of the last update, nor of weights that only zeros have met.
+        """
         cost = self._costs.not_finite()
-        if cost is not None:
+        diverged = [] if cost is None else [f"the cost of a minibatch became {cost}"]
+        for name, variable in self._finite.items():
+            if not is_finite(variable):
+                diverged.append(f"{name} became NaN or infinite")
+        if diverged:
             self.monitor.close()
             raise DivergenceError(
-                f"the cost of a minibatch became {cost} ({self.where}): try {remedy}. "
-                f"{self.best_so_far}"
+                f"{diverged[0]} ({self.where}): try {remedy}. {self.best_so_far}"
             )
 
     def save(self, classifier):
@@ -279,8 +293,16 @@ class Run(TrainingState):
                 "test_error": float(self.test_score),
             },
         )
-        self.best_epoch = self.epoch
-        self.best_model = model_state.state_of(classifier, self._parts)
+        state = model_state.state_of(classifier, self._parts)
+        try:
+            model_state.check_state(state)
+        except ValueError as error:  # in the place of a sound model nobody wants it
+            self.monitor.close()
+            raise DivergenceError(
+                f"the model of {self.where} has {error}, and was not saved: try a "
+                "lower learning rate, or images scaled to lie between 0 and 1."
+            ) from error
+        self.best_epoch, self.best_model = self.epoch, state
         self._write_best_model()
 
     def _write_best_model(self):
@@ -340,8 +362,10 @@ class Run(TrainingState):
         self.monitor.check_files()
         return ending.result(self)
 
-    def _stop(self):
-        """End the run as it was asked to."""
+    def _poll(self):
+        """End the run if it was asked to stop."""
+        if self.monitor.stop_signal is None:
+            return
         self.monitor.close()
         self.ended_because = f"stopped in {self.where}"
         path = self._checkpoint.path

@@ -13,8 +13,9 @@ class Settings:
     Parameters
     ----------
     shuffle : int
-        Seed, at least 0, of a new random order of the training examples in each epoch;
-        see `ExampleOrder`. Default: the order of the file. Of minibatch SGD only.
+        Seed, from 0 to 2**128 - 1, of a new random order of the training examples in
+        each epoch; see `ExampleOrder`. Default: the order of the file. Of minibatch SGD
+        only.
     n_steps : int
         Train this many minibatches: it replaces `n_epochs`, beside which it may not be
         given, and patience. Each validation's model is tested and saved, better or not,

@@ -37,7 +37,7 @@ def _chart(title, series, curves, summary):
         return f"<p>{escape(title)}: no finite numbers.</p>"
     x_ticks = _ticks(0, max(x for x, _ in points), 5, whole=True)
     y_ticks = _ticks(min(y for _, y in points), max(y for _, y in points), 5)
-    x_end = max(x_ticks[-1], max(x for x, _ in points))
+    x_end = max(x_ticks[-1], max(x for x, _ in points), 1)
 
     def across(x):
         return LEFT + (WIDTH - LEFT - RIGHT) * x / x_end
@@ -89,7 +89,7 @@ def _finite(points):
 
 def _ticks(low, high, n, whole=False):
     """About `n` round numbers from below `low` to above `high`."""
-    span = (high - low) or abs(high) or 1.0
+    span = max((high - low) or abs(high) or 1.0, 1e-300)  # a tenth of it is above 0
     power = 10.0 ** math.floor(math.log10(span / n))
     step = next(m * power for m in (1, 2, 5, 10) if m * power * n >= span)
     if whole:
