@@ -109,7 +109,14 @@ def run(parser, action, arguments, floatX):
     except BrokenPipeError:
         _drop_output()
         return 128 + 13  # SIGPIPE's number; Windows has no such signal
-    except (UserError, OSError) as error:
+    except (UserError, OSError, MemoryError) as error:
+        if isinstance(error, MemoryError):
+            # Below the reason PyTensor describes the operation, in many lines.
+            reason = str(error).partition("\n")[0] or "an allocation failed"
+            error = (
+                f"expected enough memory, found too little ({reason}): use a smaller "
+                "dataset, smaller minibatches or a larger machine."
+            )
         print(f"{parser.prog}: error: {error}", file=sys.stderr)
         _drop_output()
         return 1

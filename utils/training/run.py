@@ -20,6 +20,7 @@ from .cluster.shards import sharding
 from .costs import Costs
 from .example_order import ExampleOrder
 from .hyperparameters import check_hyperparameters, minibatch_counts
+from .memory import check_size
 from .monitor import Monitor, TrainingStopped
 from .settings import Settings
 from .state import TrainingState
@@ -68,6 +69,8 @@ class Run(TrainingState):
     ------
     utils.errors.HyperparameterError, utils.errors.BackendError
         Before any data is read; where a minibatch is larger than a split, after that.
+    utils.errors.DatasetError
+        By `set_data`, if a W of features x classes is too large for the memory.
     utils.errors.CheckpointError
         By `set_data` and `start`, where `resume` is no checkpoint, or that of another
         run.
@@ -149,6 +152,8 @@ class Run(TrainingState):
         fingerprint = functools.cache(lambda: datasets.fingerprint(arrays))
         if datasets.are_arrays(self.dataset):
             self.arguments["dataset"] = datasets.name_arrays(fingerprint())
+        name, trained_by = self.arguments["dataset"], self._checkpoint.trained_by
+        check_size(name, self.n_in, self.n_out, trained_by)
         self._feature_range = model_input.feature_range(arrays[0][0])
         self._checkpoint.set_run(fingerprint, self.arguments)
         return batch_size, *n_batches
