@@ -18,12 +18,11 @@ __all__ = ["confusion", "draw", "learning_curve", "mistakes", "save", "weights"]
 
 def draw(evaluation):
     """All pictures of a run, by their names."""
-    templates = {} if evaluation.no_templates else {"weights": weights(evaluation)}
-    return templates | {
-        "learning_curve": learning_curve(evaluation.curves),
-        "confusion": confusion(evaluation),
-        "mistakes": mistakes(evaluation),
-    }
+    figures = {} if evaluation.no_templates else {"weights": weights(evaluation)}
+    figures["learning_curve"] = learning_curve(evaluation.curves)
+    if not evaluation.no_confusion:
+        figures["confusion"] = confusion(evaluation)
+    return figures | {"mistakes": mistakes(evaluation)}
 
 
 @style()
