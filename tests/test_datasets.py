@@ -82,7 +82,7 @@ def test_load_labels_with_gaps(tmp_path):
     np.testing.assert_array_equal(loaded[0][1], y)
 
 
-@pytest.mark.parametrize("name", ARRAYS)
+@pytest.mark.parametrize("name", ["x_train", "y_train"])
 def test_load_an_array_of_no_dimension(tmp_path, name):
     np.savez(tmp_path / "a.npz", **(ARRAYS | {name: np.uint8(1)}))
     with pytest.raises(DatasetError, match=r"expected .* found shape \(\)"):
