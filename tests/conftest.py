@@ -53,6 +53,16 @@ def same_floatX():
 
 
 @pytest.fixture
+def one_gibibyte():
+    """The memory that the test may take, above what this process has."""
+    from hostile_cases import limit_memory
+
+    limit_memory(1024)
+    yield
+    limit_memory(None)
+
+
+@pytest.fixture
 def by_python():
     """The rewrites are those of C, and nothing is compiled: Python runs the graphs."""
     with pytensor.config.change_flags(mode=Mode("py", "fast_run")):

@@ -50,11 +50,14 @@ def words(figure):
 
 def mistakes_by_hand(evaluation):
     """(probability, index, label, prediction) of each, the most confident first."""
-    answers = zip(evaluation.probabilities, evaluation.labels, strict=True)
-    found = [
-        (max(p), i, label, list(p).index(max(p)))
-        for i, (p, label) in enumerate(answers)
-    ]
+    n = len(evaluation.labels)
+    found = zip(
+        evaluation.confidence,
+        range(n),
+        evaluation.labels,
+        evaluation.predictions,
+        strict=True,
+    )
     return sorted((a for a in found if a[2] != a[3]), reverse=True)
 
 
@@ -64,21 +67,22 @@ def example(n_in=12, n_out=3, n=30, W=None, answers=None, **metadata):
     if W is not None:
         n_in, n_out = W.shape
     probabilities = rng.dirichlet(np.ones(n_out), n)
-    weights = rng.normal(size=(n_in, n_out))
+    predictions, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    weights = rng.normal(size=(n_in, n_out)) if W is None else W
     images = rng.random((n, n_in))
     labels = rng.integers(0, n_out, n)
     if answers is not None:
         labels, predictions = np.transpose(answers)
-        probabilities = np.eye(n_out)[predictions]
-        images = images[: len(labels)]
+        confidence, images = np.ones(len(labels)), images[: len(labels)]
     return Evaluation(
-        W=weights if W is None else W,
+        W=weights,
         b=np.zeros(n_out),
-        metadata=METADATA | metadata,
+        metadata=METADATA | {"n_in": n_in, "n_out": n_out} | metadata,
         history=HISTORY,
         images=images,
         labels=labels,
-        probabilities=probabilities,
+        predictions=predictions,
+        confidence=confidence,
     )
 
 

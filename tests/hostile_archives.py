@@ -17,6 +17,7 @@ from small_files import (
     npy_bytes,
     npy_header,
     npz_bytes,
+    pickle_bytes,
     zip_bytes,
 )
 
@@ -36,6 +37,7 @@ def gzip_bomb(start, mebibytes):
     return head + zeros * mebibytes
 
 
+ENCODE = b"\x80\x02c_codecs\nencode\n"  # what makes the elements of an array, of text
 MANY_IMAGES = idx_header(2**20, 28, 28)
 NO_NUMBERS = "header of an array of bool"
 CODE = b"__import__('os').system('true')"
@@ -128,7 +130,20 @@ GZIP = {
         gzip.compress(b"\x80\x02X" + struct.pack("<I", 2**24) + bytes(2**20), 1),
         "expected 16777216 bytes|cut short",
     ),
-    "endless_line": (gzip_bomb(b"V", 1024), "found no end of it"),
+    "endless_line": (gzip_bomb(b"V", 1024), "bytes of text"),
+    "endless_elements": (gzip_bomb(ENCODE + b"V", 1024), "found no end of it"),
+    "half_a_gb_of_text": (
+        gzip_bomb(b"\x80\x02X" + struct.pack("<I", 2**29 - 16), 512),
+        "bytes of text",
+    ),
+    "elements_beyond_latin1": (
+        gzip.compress(ENCODE + b"X\5\0\0\0\0" + "\U0001f600".encode()),
+        "can't encode",
+    ),
+    "padding": (
+        gzip.compress(pickle_bytes(), mtime=0) + bytes(2**21),
+        "at most 1048576 zeros",
+    ),
     "many_members": (gzip.compress(b"", mtime=0) * 100_000, "65536 gzip members"),
     "no_checksum": (gzip.compress(b"N.")[:-8] + bytes(8), "incorrect data check"),
     "tail": (gzip.compress(b"N.") + b"tail", "incorrect header|more bytes"),

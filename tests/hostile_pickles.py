@@ -90,7 +90,7 @@ COPIES = (
     + b"t."
 )
 ENCODED = (
-    b"\x80\x02X" + size("<I", 2**20) + b"a" * 2**20 + b"q\x00("
+    b"\x80\x02X" + size("<I", 2**19) + b"a" * 2**19 + b"q\x00("
     b"" + b"c_codecs\nencode\nh\x00X\x06\x00\x00\x00latin1\x86R" * 2000 + b"t."
 )
 DATA = {

@@ -75,14 +75,59 @@ def test_load_many_arrays_of_one_byte(protocol):
     np.testing.assert_array_equal(loaded, arrays)
 
 
-def test_load_takes_memory_once_for_the_elements_of_an_array():
-    raw = pickle.dumps(np.ones(2**20))
+@pytest.mark.parametrize("protocol", range(6))
+def test_load_takes_memory_once_for_the_elements_of_an_array(protocol):
+    raw = pickle.dumps(np.ones(2**20), protocol)
     tracemalloc.start()
     try:
         loaded = array_pickle.load(io.BytesIO(raw), size=len(raw))
         assert tracemalloc.get_traced_memory()[1] < 1.25 * loaded.nbytes
     finally:
         tracemalloc.stop()
+
+
+# The elements of an array as Python 2 wrote them in protocol 0.
+PYTHON_2 = (
+    b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR"
+    b"(I1\n(I%d\ntcnumpy\ndtype\n(S'u1'\nI0\nI1\ntR(I3\nS'|'\nNNNI-1\nI-1\nI0\ntb"
+    b"I00\nS%s\ntb."
+)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_load_elements_with_escapes(seed):
+    """Bytes that need escapes, some of which are cut off where a piece ends."""
+    rng = np.random.default_rng(seed)
+    array = rng.choice(np.frombuffer(b"\\'\"\n\x00a\xe9", np.uint8), 400_000)
+    raw = PYTHON_2 % (len(array), repr(array.tobytes())[1:].encode())
+    np.testing.assert_array_equal(array_pickle.load(raw), array)
+    for protocol in range(3):
+        loaded = array_pickle.load(pickle.dumps(array, protocol))
+        np.testing.assert_array_equal(loaded, array)
+
+
+@pytest.mark.parametrize(
+    "start, end",
+    [
+        (b"V", b"\n"),
+        (b"S'", b"'\n"),
+        (b"X" + (2**20 + 1).to_bytes(4, "little"), b""),
+        (b"T" + (2**20 + 1).to_bytes(4, "little"), b""),
+    ],
+)
+def test_long_text_is_refused(start, end):
+    with pytest.raises(ArrayPickleError, match="more than 1,048,576 bytes of text"):
+        array_pickle.load(start + b"a" * (2**20 + 1) + end + b".")
+    texts = [*map(str, range(20_000)), "long" * 2**17]
+    assert array_pickle.load(pickle.dumps(texts, 0)) == texts
+
+
+def test_text_equal_to_an_element():
+    """Python has one object for each character, and a pickle has it once."""
+    data = {"array": np.array([97], "u1"), "a": ["a", b"a"]}
+    for protocol in range(6):
+        loaded = array_pickle.load(pickle.dumps(data, protocol))
+        assert loaded["array"].tolist() == [97] and loaded["a"] == ["a", b"a"]
 
 
 def test_loaded_arrays_share_no_memory():

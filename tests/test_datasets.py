@@ -53,6 +53,10 @@ BAD = {
     "train_below": (changed(0, y=np.array([0, 1, 2, 0, -2, 1])), "found -2"),
     "all_below": (changed(0, y=np.full(6, -1)), "found -1 as the largest"),
     "huge_label": (changed(0, y=np.full(6, 2**40)), "found 1099511627776"),
+    "far_label": (
+        changed(0, y=np.array([0, 1, 2, 0, 1, 1009])),
+        "labels from 0 to 1008 at most, found 1009 .*: 9 examples .*numpy.unique",
+    ),
     "unsigned": (changed(0, y=np.full(6, 2**64 - 1, np.uint64)), "found 184467440737"),
     "nan": (changed(0, x=NAN), "training split: .*found nan at example 4, pixel 1"),
     "infinite": (changed(0, x=INFINITE), "found -inf at example 5, pixel 3"),
@@ -71,6 +75,19 @@ def test_load_bad_splits(tmp_path, name):
     with pytest.raises(DatasetError, match=message) as caught:
         load(path)
     assert isinstance(caught.value, ValueError) and str(path) in str(caught.value)
+
+
+def test_load_labels_with_gaps(tmp_path):
+    y = np.array([0, 1, 2, 0, 1, 1008])
+    loaded = load(write_pickle(tmp_path / "a.pkl", changed(0, y=y)))
+    np.testing.assert_array_equal(loaded[0][1], y)
+
+
+@pytest.mark.parametrize("name", ["x_train", "y_train"])
+def test_load_an_array_of_no_dimension(tmp_path, name):
+    np.savez(tmp_path / "a.npz", **(ARRAYS | {name: np.uint8(1)}))
+    with pytest.raises(DatasetError, match=r"expected .* found shape \(\)"):
+        load(tmp_path / "a.npz")
 
 
 @pytest.mark.parametrize("value", [0.1, 1e14 + 1, 2.0**-200])

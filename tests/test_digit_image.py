@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import os
 import struct
 import sys
 import zlib
@@ -190,6 +191,7 @@ BAD = {
     "cut off": (png(NOISE)[:200], "cannot be read as a picture"),
     "a claim": (png(NOISE, (60000, 60000)), "more than .* pixels.*: make it smaller"),
     "a smaller claim": (png(NOISE, (10000, 10000)), "more than .* pixels"),
+    "one that Pillow allows": (png(NOISE, (9400, 9500)), "than 52,428,800 pixels"),
 }
 
 
@@ -209,6 +211,14 @@ def test_read_a_missing_file_and_a_folder(tmp_path):
         read(tmp_path / "missing.png")
     with pytest.raises(DigitImageError, match="directory|[Pp]ermission"):
         read(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes")
+def test_read_a_pipe_and_a_device(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    for path in (tmp_path / "pipe.png", "/dev/zero"):
+        with pytest.raises(DigitImageError, match="it is a device, pipe or socket"):
+            read(path)
 
 
 def test_read_without_pillow_names_the_extra(monkeypatch, tmp_path):

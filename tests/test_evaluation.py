@@ -43,8 +43,10 @@ def test_probabilities_of_all_test_examples(
     np.testing.assert_array_equal(evaluation.scaled(slice(None)), test_x)
     raised = np.exp(test_x @ evaluation.W.astype("float64") + evaluation.b)
     expected = raised / raised.sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(evaluation.probabilities, expected, atol=tolerance)
-    assert evaluation.probabilities.dtype == evaluation.scaled(0).dtype == dtype
+    np.testing.assert_array_equal(evaluation.predictions, expected.argmax(axis=1))
+    highest = expected.max(axis=1)
+    np.testing.assert_allclose(evaluation.confidence, highest, atol=tolerance)
+    assert evaluation.confidence.dtype == evaluation.scaled(0).dtype == dtype
     assert (evaluation.history, evaluation.metadata["epoch"]) == (HISTORY, 4)
 
 
@@ -71,8 +73,26 @@ def test_mapped_images_do_not_become_floats_as_a_whole(save, tmp_path):
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert evaluation.probabilities.shape == (20_000, 3)
+    assert len(evaluation.predictions) == 20_000
     assert peak < 20e6
+
+
+def test_probabilities_of_many_classes_are_not_kept(save, tmp_path):
+    """Those of 2,000 images and 50,000 classes would take 800 MB."""
+    x, y = np.zeros((50_000, 2), np.uint8), np.arange(50_000)[::-1]
+    x[:, 0] = y % 256
+    sets = {"x_train": x, "y_train": y, "x_test": x[:2000], "y_test": y[:2000]}
+    np.savez(tmp_path / "many.npz", **sets)
+    result = save(2, 50_000, dataset=tmp_path / "many.npz")
+    tracemalloc.start()
+    try:
+        evaluation = evaluate(result)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    scores = x[:3] / 256 @ evaluation.W + evaluation.b
+    assert evaluation.predictions[:3].tolist() == scores.argmax(axis=1).tolist()
+    assert peak < 300e6
 
 
 def test_run_that_saved_no_model(save):
@@ -94,7 +114,7 @@ def test_dataset_that_is_gone(save, tiny_npz):
 
 def test_counts_and_rates_are_scikit_learns():
     evaluation = example(n=200)
-    pair = evaluation.labels, evaluation.probabilities.argmax(axis=1)
+    pair = evaluation.labels, evaluation.predictions
     np.testing.assert_array_equal(evaluation.counts, confusion_matrix(*pair))
     rates = confusion_matrix(*pair, normalize="true")
     np.testing.assert_allclose(evaluation.rates, rates)
@@ -102,6 +122,13 @@ def test_counts_and_rates_are_scikit_learns():
     np.testing.assert_allclose(evaluation.wrong_rates, rates)
     label, prediction = evaluation.commonest_confusion
     assert rates[label, prediction] == rates.max()
+
+
+def test_commonest_confusion_of_many_classes(one_gibibyte):
+    """Their matrix would take 80 GB."""
+    answers = [(0, 0), (99_999, 1), (99_999, 99_998), (99_999, 99_998), (5, 5)]
+    evaluation = example(n_out=100_000, answers=answers)
+    assert evaluation.commonest_confusion == (99_999, 99_998)
 
 
 def test_class_without_examples_has_rates_of_zero():

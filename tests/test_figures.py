@@ -112,7 +112,7 @@ def test_style_of_the_person_changes_nothing():
 
 def test_confusion_counts_every_example():
     evaluation = example(n=1000)
-    predictions = evaluation.probabilities.argmax(axis=1).tolist()
+    predictions = evaluation.predictions.tolist()
     labels = evaluation.labels.tolist()
     counts = collections.Counter(zip(labels, predictions, strict=True))
     figure = figures.confusion(evaluation)
@@ -125,6 +125,13 @@ def test_confusion_counts_every_example():
     assert f"{wrong} of all 1,000 test examples are wrong: {wrong / 10:.2f} %" in words(
         figure
     )
+
+
+def test_many_classes_have_no_confusion_matrix(one_gibibyte):
+    evaluation = example(W=np.ones((4, 10**5)))
+    assert "100,000 classes" in evaluation.no_confusion
+    assert set(figures.draw(evaluation)) == {"weights", "learning_curve", "mistakes"}
+    assert "confusion" in figures.draw(example(W=np.ones((4, 1000))))
 
 
 def test_confusion_says_why_training_printed_another_error():

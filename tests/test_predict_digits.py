@@ -99,6 +99,15 @@ def test_previews_show_both_and_overwrite_neither(bars):
     assert rows.max() == pytest.approx(102, abs=1)
 
 
+def test_preview_of_a_tall_strip(bars):
+    """Scaled to the height of the page, it is thinner than a pixel."""
+    strip = np.full((5600, 8), 230, "uint8")
+    strip[2800:3050] = 10
+    Image.fromarray(strip).save(bars / "strip.png")
+    predict_digits([bars / "strip.png"], bars / "best_model.pkl", plot=bars / "plots")
+    assert Image.open(bars / "plots" / "strip_seen.png").height == 282
+
+
 def test_model_of_another_size_is_named(bars):
     save_model(bars / "small.pkl", n_in=64)
     with pytest.raises(ModelFileError, match="small.pkl: .*28x28 = 784.*expects 64"):

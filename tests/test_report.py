@@ -140,13 +140,25 @@ def test_confusion_is_scikit_learns():
     evaluation = example(n=200)
     found = rows(render(evaluation), 'class="confusion"')[1:]
     counts = [[0 if c == "·" else int(c) for c in row[1:-1]] for row in found]
-    expected = confusion_matrix(
-        evaluation.labels, evaluation.probabilities.argmax(axis=1)
-    )
+    expected = confusion_matrix(evaluation.labels, evaluation.predictions)
     np.testing.assert_array_equal(counts, expected)
     rates = [float(row[-1]) for row in found]
     recall = expected.diagonal() / expected.sum(axis=1)
     np.testing.assert_allclose(rates, recall * 100, atol=0.051)
+
+
+def test_page_of_many_classes(one_gibibyte):
+    evaluation = example(W=np.ones((4, 10**5)))
+    words = Reader(render(evaluation)).words
+    assert "A table of 100,000 classes would not be readable." in words
+    assert "The commonest mistake: " in words and "The first 100 of 100,000" in words
+
+
+def test_templates_of_many_pixels_are_few(one_gibibyte):
+    """Of 100 classes' the colours would take 12 GB."""
+    W = np.broadcast_to(np.float32(1), (2**21, 101))
+    page = Reader(render(example(W=W, n=3)))
+    assert "The first 2 of 101 classes." in page.words
 
 
 def test_mistakes_are_the_most_confident_first():
@@ -161,7 +173,7 @@ def test_mistakes_are_the_most_confident_first():
 
 def test_a_model_without_mistakes():
     evaluation = example()
-    evaluation.labels[:] = evaluation.probabilities.argmax(axis=1)
+    evaluation.labels[:] = evaluation.predictions
     words = Reader(render(evaluation)).words
     assert "Every test example is classified correctly." in words
     assert "There are none." in words

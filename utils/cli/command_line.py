@@ -113,11 +113,16 @@ def run(parser, action, arguments, floatX):
     except BrokenPipeError:
         _drop_output()
         return 128 + 13  # SIGPIPE's number; Windows has no such signal
-    except (UserError, OSError) as error:
+    except (UserError, OSError, MemoryError) as error:
         # The output itself may be what cannot be written. Of other files that have a
         # name, and of full disks, a UserError tells; the compilers' have none.
         remedy = "" if _drop_output() or isinstance(error, UserError) else advice(error)
         message = error if isinstance(error, UserError) else shown(error)
+        if isinstance(error, MemoryError):
+            # Below the reason PyTensor describes the operation, in many lines.
+            reason = str(error).partition("\n")[0] or "an allocation failed"
+            message = f"expected enough memory, found too little ({shown(reason)})"
+            remedy = "use a smaller dataset, smaller minibatches or a larger machine"
         text = f"{message}: {remedy}." if remedy else message
         print(f"{parser.prog}: error: {text}", file=sys.stderr)
         return 1

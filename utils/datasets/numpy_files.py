@@ -11,6 +11,7 @@ import numpy as np
 
 from utils.errors import DatasetError
 from utils.files.npy import read_header, read_npy
+from utils.files.regular_file import open_zip, stored_bytes
 
 from .mapping import map_bytes
 from .streams import inflated_limit, is_plain, open_stream
@@ -21,7 +22,7 @@ FILES = tuple(f"{name}.npy" for name in NAMES)
 
 def read_npz(path):
     """Read an .npz file: a list of the arrays of `NAMES`, as the file has them."""
-    with zipfile.ZipFile(path) as archive:
+    with open_zip(path) as (archive, _):
         # Other members are never read, wherever their names point.
         members = {info.filename: info for info in archive.infolist()}
         missing = [name for name in NAMES if f"{name}.npy" not in members]
@@ -57,7 +58,7 @@ def _read_member(path, archive, info):
         )
     if info.flag_bits & 1:
         raise DatasetError(f"{where}: expected an array, found an encrypted one.")
-    compressed = min(info.compress_size, os.path.getsize(path))
+    compressed = min(info.compress_size, stored_bytes(archive.fp))
     limit = inflated_limit(compressed)
     if info.file_size > limit:
         raise DatasetError(

@@ -6,7 +6,9 @@ from utils.errors import DatasetError
 
 NAMES = ("training", "validation", "test")
 VALIDATION_SIZE = 10_000
-MAX_CLASSES = 2**20  # a label beyond it is a mistake, and would make W enormous
+# Classes beyond these are a mistake, and would make W enormous: only one that has an
+# example can be learned. A few gaps between the labels do no harm.
+MAX_CLASSES, SPARE_CLASSES = 2**20, 1000
 # At the tutorial's learning rate no float32 overflows in a million steps.
 MAX_PIXEL = np.float64(1e15)
 
@@ -14,8 +16,11 @@ MAX_PIXEL = np.float64(1e15)
 def split_validation(x, y, test_x, test_y):
     """Take the last training examples for validation, and return the three splits.
 
-    They are 10,000, as in the tutorial, or the same sixth of fewer than 60,000.
+    They are 10,000, as in the tutorial, or the same sixth of fewer than 60,000. What
+    has no examples at all, `check` refuses by its shape.
     """
+    if 0 in (x.ndim, y.ndim):
+        return [(x, y), (x, y), (test_x, test_y)]
     n_train = len(x) - min(VALIDATION_SIZE, len(x) // 6)
     return [(x[:n_train], y[:n_train]), (x[n_train:], y[n_train:]), (test_x, test_y)]
 
@@ -38,11 +43,14 @@ def check(splits, where):
             f"{where}: expected images of one size in all splits, found {widths[0]}, "
             f"{widths[1]} and {widths[2]} pixels in training, validation and test."
         )
-    largest = int(splits[0][1].max())
-    if not 0 <= largest < MAX_CLASSES:
+    largest, n = int(splits[0][1].max()), sum(len(y) for _, y in splits[:2])
+    most = min(n + SPARE_CLASSES, MAX_CLASSES) - 1
+    if not 0 <= largest <= most:
         raise DatasetError(
-            f"{where}: expected labels from 0 to {MAX_CLASSES - 1} at most, found "
-            f"{largest} as the largest of the training split."
+            f"{where}: expected labels from 0 to {most} at most, found {largest} as "
+            f"the largest of the training split: {n} examples to train and validate "
+            "with have not so many classes. If numbers are left out between the "
+            "labels, close the gaps: _, y = numpy.unique(y, return_inverse=True)."
         )
     checked = []
     for name, (x, y) in zip(NAMES, splits, strict=True):

@@ -6,25 +6,18 @@ names the file.
 
 import contextlib
 import io
-import os
 import re
-import stat
 import zlib
 
 from utils.errors import DatasetError
+from utils.files.regular_file import open_regular, plausible_bytes, stored_bytes
 
 # Deflate makes at most this many bytes of one (zlib's technical notes, "Maximum
 # compression factor"), so a compressed file's size bounds what it can claim.
 DEFLATE_RATIO = 1032
-# Beyond what MNIST takes as float64, a higher ratio is a bomb and not images: those
-# deflate to a fifth, and their floats to a fiftieth.
-PLAUSIBLE_RATIO = 128
-ANY_RATIO_BYTES = 2**29
-# The most that is read from one file, whatever it claims: six times the largest set of
-# the MNIST family (EMNIST, 814,255 images of 784 bytes).
-MAX_BYTES = 4 * 2**30
 CHUNK = 2**18
-MAX_MEMBERS = 2**16  # in blocks of 64 KB, as bgzip writes them, they hold MAX_BYTES
+MAX_MEMBERS = 2**16  # in blocks of 64 KB, as bgzip writes them, they hold 4 GiB
+MAX_PADDING = 2**20  # zeros after members, as tapes have them
 GZIP_MAGIC = b"\x1f\x8b"
 LONGEST_REASON = 300
 # Text whose first line holds columns, or nothing but numbers; \x80 begins a pickle.
@@ -58,9 +51,11 @@ def reading(path):
     except Exception as error:
         # zipfile's messages quote the file, kilobytes of it.
         reason = str(error)[:LONGEST_REASON] or type(error).__name__
+        advice = "It may be cut short or damaged: get the file again."
+        if getattr(error, "errno", None):  # of the system, not of this module
+            reason, advice = error.strerror, "Check the path, or take another file."
         raise DatasetError(
-            f"{path}: cannot be read as a dataset ({reason}). It may be cut "
-            "short or damaged: get the file again."
+            f"{path}: cannot be read as a dataset ({reason}). {advice}"
         ) from error
 
 
@@ -74,7 +69,7 @@ class _Gunzip(io.RawIOBase):
         self._file = file
         self._compressed = b""  # read from the file, and not inflated yet
         self._inflate = zlib.decompressobj(31)
-        self._members = 1
+        self._members, self._padding = 1, 0
 
     def readable(self):
         return True
@@ -84,6 +79,12 @@ class _Gunzip(io.RawIOBase):
             compressed = self._compressed or self._file.read(CHUNK)
             if self._inflate.eof:
                 self._compressed = compressed.lstrip(b"\0")
+                self._padding += len(compressed) - len(self._compressed)
+                if self._padding > MAX_PADDING:
+                    raise OSError(
+                        f"expected at most {MAX_PADDING} zeros after gzip data, found "
+                        "more"
+                    )
                 if self._compressed:
                     self._begin_member()
                 elif not compressed:
@@ -121,31 +122,25 @@ def open_stream(path):
         The most bytes that `stream` can give.
     """
     with reading(path):
-        status = os.stat(path)
-        size = status.st_size
-        # A pipe would block.
-        if not stat.S_ISREG(status.st_mode):
-            raise DatasetError(
-                f"{path}: expected a file, found a device, pipe or socket."
-            )
-        if size == 0:
-            raise DatasetError(f"{path}: expected a dataset, found an empty file.")
-        with open(path, "rb") as file:
+        file, size = open_regular(path)
+        with file:
+            if size == 0:
+                raise DatasetError(f"{path}: expected a dataset, found an empty file.")
             head = file.peek(256)[:256]
             if head.startswith(GZIP_MAGIC):
-                yield io.BufferedReader(_Gunzip(file), CHUNK), inflated_limit(size)
+                limit = inflated_limit(stored_bytes(file))
+                yield io.BufferedReader(_Gunzip(file), CHUNK), limit
             elif path.endswith(".gz"):
                 raise DatasetError(
                     f"{path}: expected gzip data, found {describe(head)}"
                 )
             else:
-                yield file, min(size, MAX_BYTES)
+                yield file, size
 
 
 def inflated_limit(compressed):
     """Return the most bytes that are read from `compressed` bytes of deflated data."""
-    plausible = max(compressed * PLAUSIBLE_RATIO, ANY_RATIO_BYTES)
-    return min(compressed * DEFLATE_RATIO, plausible, MAX_BYTES)
+    return min(compressed * DEFLATE_RATIO, plausible_bytes(compressed))
 
 
 def is_plain(stream):

@@ -1,10 +1,12 @@
 """Read a picture file as an array of grey, with Pillow."""
 
+import errno
 import warnings
 
 import numpy as np
 
 from utils.errors import DigitImageError
+from utils.files import open_regular
 
 # Pillow decodes these itself; for others it would start programs.
 FORMATS = "PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM"
@@ -12,6 +14,10 @@ FORMATS = "PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM"
 # Larger pictures are shrunk first: only 20 pixels will be left in the end.
 LARGEST_SIDE = 560
 SMALLEST_SIDE = 8
+
+# Telephones make photographs of 8192x6144 pixels, of at most 8 bytes in a file. Decoded
+# a pixel takes 4, and WebP needs five copies at a time; JPEG is decoded smaller.
+MAX_PIXELS, MAX_FILE_BYTES = 50 * 2**20, 2**29
 
 
 def read_grey(path):
@@ -30,10 +36,13 @@ def read_grey(path):
             "python -m pip install -e '.[plot]'"
         ) from error
     try:
-        with warnings.catch_warnings():
+        file, size = open_regular(path)
+        with file, warnings.catch_warnings():
             # Pillow only warns of a picture between its limit and twice its limit.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as image:
+            if size >= MAX_FILE_BYTES:
+                raise OSError(errno.EFBIG, f"it has {MAX_FILE_BYTES} bytes or more")
+            with Image.open(file, formats=FORMATS) as image:
                 if min(image.size) < SMALLEST_SIDE:
                     raise DigitImageError(
                         f"{path}: the picture is {image.width}x{image.height} pixels: "
@@ -41,13 +50,15 @@ def read_grey(path):
                         "digit can be seen."
                     )
                 image.draft("L", (LARGEST_SIDE, LARGEST_SIDE))
-                return _grey(ImageOps.exif_transpose(image))
-    except DigitImageError:
+                if image.width * image.height > MAX_PIXELS:
+                    raise Image.DecompressionBombError
+                ImageOps.exif_transpose(image, in_place=True)
+                return _grey(image)
+    except (DigitImageError, MemoryError):
         raise
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise DigitImageError(
-            f"{path}: the picture has more than {Image.MAX_IMAGE_PIXELS:,} pixels, "
-            "which is Pillow's limit: make it smaller."
+            f"{path}: the picture has more than {MAX_PIXELS:,} pixels: make it smaller."
         ) from error
     except Exception as error:  # decoders raise any kind on damaged data
         reason = f"it is damaged: {error}"

@@ -62,7 +62,7 @@ def _side_by_side(digit):
     from PIL.PngImagePlugin import PngInfo
 
     height, width = digit.grey.shape
-    width = max(1, round(width * HEIGHT / height))
+    width = max(3, round(width * HEIGHT / height))  # a frame, and a column at least
     read = Image.fromarray(np.clip(digit.grey, 0, 255).astype("uint8"))
     # Dark on light, as people write; in the numbers ink is the larger value.
     seen = Image.fromarray((255 - digit.pixels.reshape(28, 28) * 255).astype("uint8"))

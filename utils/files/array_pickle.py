@@ -55,7 +55,7 @@ def load(source, extra=None, size=None):
     try:
         result = unpickler.load()
         _check_tree(result, set(extra.values()))
-    except (ArrayPickleError, OSError):
+    except (ArrayPickleError, OSError, MemoryError):
         raise
     # A hostile stream can fail at any opcode in any way; all of it is one error.
     except Exception as error:

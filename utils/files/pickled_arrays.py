@@ -89,7 +89,7 @@ def scalar(dtype, data):
 
 
 def encode(text, codec):
-    """Make bytes, as Python 3 writes them in protocols 0 to 2."""
+    """Make bytes, as Python 3 writes them in protocols 0 to 2; may be done already."""
     if codec != "latin1":
         raise ArrayPickleError(f"refused the codec {str(codec)[:40]!a}")
-    return text.encode("latin1")
+    return text if isinstance(text, bytes) else text.encode("latin1")

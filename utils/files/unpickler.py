@@ -7,6 +7,7 @@ memo indices that a file claims. The standard library's `pickletools` documents 
 opcode.
 """
 
+import codecs
 import io
 import pickle
 import struct
@@ -18,13 +19,14 @@ from .pickled_arrays import ArrayPickleError
 
 MAX_OPCODES = 2**18  # bounds the time, and the memory that small objects take
 MAX_LINE_BYTES = 256  # of a number or a name
+MAX_TEXT_BYTES = 2**20  # of all text together, which takes up to four times as many
 CHUNK = 2**18
 
 _ALLOWED = """
     PROTO MARK POP NONE NEWTRUE NEWFALSE INT LONG FLOAT BININT BININT1 BININT2 BINFLOAT
-    LONG1 STRING UNICODE SHORT_BINSTRING SHORT_BINUNICODE BINUNICODE SHORT_BINBYTES
-    BINBYTES EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_LIST LIST EMPTY_DICT PUT
-    BINPUT LONG_BINPUT MEMOIZE GET BINGET LONG_BINGET GLOBAL STACK_GLOBAL
+    LONG1 SHORT_BINSTRING SHORT_BINUNICODE SHORT_BINBYTES BINBYTES EMPTY_TUPLE TUPLE
+    TUPLE1 TUPLE2 TUPLE3 EMPTY_LIST LIST EMPTY_DICT PUT BINPUT LONG_BINPUT MEMOIZE GET
+    BINGET LONG_BINGET GLOBAL STACK_GLOBAL
 """.split()
 _GLOBALS = {
     ("numpy", "ndarray"): pickled_arrays.NDARRAY,
@@ -36,6 +38,10 @@ _GLOBALS = {
     ("_codecs", "encode"): pickled_arrays.encode,
     ("__builtin__", "bytes"): lambda: b"",
 }
+# Looked up here, because that imports modules.
+_LATIN1, _UTF8, _ESCAPED = map(
+    codecs.getincrementaldecoder, ("latin1", "utf-8", "raw-unicode-escape")
+)
 _NAMES = {getattr(pickle, name): name for name in pickle.__all__ if name.isupper()}
 
 
@@ -62,7 +68,7 @@ class ArrayUnpickler(pickle._Unpickler):
 
     def __init__(self, stream, size, extra):
         super().__init__(stream, encoding="latin1")
-        self.position = self._copied = 0
+        self.position = self._copied = self._text = 0
         self._unbuilt = {}  # by their id: the arrays that wait for their state
         self.memo = _Memo()
         self.metastack, self.stack = [], []
@@ -79,8 +85,6 @@ class ArrayUnpickler(pickle._Unpickler):
                 return self.stack.pop()
             if opcode[0] not in self.dispatch:
                 self.refuse(f"opcode {_NAMES.get(opcode, ascii(opcode))}")
-            long = opcode in (pickle.STRING, pickle.UNICODE)
-            self._longest_line = self._size if long else MAX_LINE_BYTES
             self.dispatch[opcode[0]](self)
         raise ArrayPickleError(f"expected at most {MAX_OPCODES:,} opcodes, found more")
 
@@ -92,34 +96,44 @@ class ArrayUnpickler(pickle._Unpickler):
 
     def read(self, count):
         """Read bytes; memory is taken as they arrive."""
+        return _joined(self._pieces(count))
+
+    def readline(self):
+        """Read up to a newline, and that too."""
+        return _joined(self._line_pieces(MAX_LINE_BYTES)) + b"\n"
+
+    def _pieces(self, count):
+        """Read bytes, some at a time."""
         if not 0 <= count <= self._size - self.position:
             raise ArrayPickleError(
                 f"expected {count} bytes after byte {self.position}, found at most "
                 f"{self._size - self.position}: the pickle is cut short or false"
             )
-        data = io.BytesIO()  # it gives its bytes without a copy
-        while missing := count - data.tell():
-            chunk = self._stream.read(min(missing, CHUNK))
-            if not chunk:
+        while count:
+            piece = self._stream.read(min(count, CHUNK))
+            if not piece:
                 raise ArrayPickleError(
-                    f"expected {missing} bytes more after byte {self.position}, found "
+                    f"expected {count} bytes more after byte {self.position}, found "
                     "the end: the pickle is cut short"
                 )
-            data.write(chunk)
-            self.position += len(chunk)
-        return data.getvalue()
+            self.position += len(piece)
+            count -= len(piece)
+            yield piece
 
-    def readline(self):
-        """Read up to a newline, and that too."""
-        longest = min(self._longest_line + 1, self._size - self.position)
-        line = self._stream.readline(longest)
-        self.position += len(line)
-        if not line.endswith(b"\n"):
-            raise ArrayPickleError(
-                f"expected a line of at most {self._longest_line} bytes before byte "
-                f"{self.position}, found no end of it"
-            )
-        return line
+    def _line_pieces(self, longest):
+        """Read up to a newline, which is left out, some bytes at a time."""
+        left = min(longest + 1, self._size - self.position)
+        while piece := self._stream.readline(min(left, CHUNK)):
+            self.position += len(piece)
+            left -= len(piece)
+            if piece.endswith(b"\n"):
+                yield piece[:-1]
+                return
+            yield piece
+        raise ArrayPickleError(
+            f"expected a line of at most {longest} bytes before byte {self.position}, "
+            "found no end of it"
+        )
 
     def find_class(self, module, name):
         """Return what stands for a global of the pickle; nothing is imported."""
@@ -141,12 +155,60 @@ class ArrayUnpickler(pickle._Unpickler):
 
     # Opcodes that check more than the inherited ones, or take less memory.
 
-    def _load_binstring(self):
-        data = self.read(*struct.unpack("<i", self.read(4)))
-        below = self.metastack[-1][-1:] if self.metastack else []
-        # The elements of an array, as Python 2 wrote them, are not made text.
-        is_data = len(self.stack) == 4 and any(id(v) in self._unbuilt for v in below)
-        self.append(data if is_data else data.decode("latin1"))
+    def _awaits_elements(self):
+        """Return True where a string is the elements of an array, and is not text.
+
+        Python 2 wrote them into the array's state; Python 3 writes, in protocols 0 to
+        2, a call that makes them of text.
+        """
+        below = self.metastack[-1] if self.metastack else []
+        if len(self.stack) == 4 and any(id(v) in self._unbuilt for v in below[-1:]):
+            return True
+        top = (self.stack or below)[-1:]
+        return any(value is pickled_arrays.encode for value in top)
+
+    def _load_text(self, pieces, decoder):
+        """Take a string: elements of an array as bytes, whatever else as `str`.
+
+        Nothing but elements is long in a sound pickle.
+        """
+        is_elements = self._awaits_elements()
+        decoded = self._decoded(pieces, decoder, counted=not is_elements)
+        if is_elements:
+            elements = _joined(text.encode("latin1") for text in decoded)
+            # Python has one object for each character, which may be text elsewhere.
+            short = len(elements) <= 1
+            self.append(elements.decode("latin1") if short else elements)
+        else:
+            self.append("".join(decoded))
+
+    def _decoded(self, pieces, decoder, counted):
+        for piece in pieces:
+            self._text += len(piece) * counted
+            if self._text > MAX_TEXT_BYTES:
+                self.refuse(f"more than {MAX_TEXT_BYTES:,} bytes of text")
+            yield decoder.decode(piece)
+        yield decoder.decode(b"", True)
+
+    def _unquoted(self, pieces):
+        """Undo the escapes of a string in quotes, as Python 2 wrote it."""
+        quote, held = self.read(1), b""
+        for piece in pieces:
+            held += piece
+            # An escape has up to 4 bytes. One that may be cut off waits for its rest,
+            # and so does the last byte, which may be the quote.
+            last = held.rfind(b"\\", -5) + 1
+            run = last - len(held[:last].rstrip(b"\\"))
+            end = last - 2 + run % 2 if run else len(held) - 1
+            yield codecs.escape_decode(held[:end])[0]
+            held = held[end:]
+        if held[-1:] != quote or quote not in (b"'", b'"'):
+            raise ArrayPickleError("expected a string in quotes")
+        yield codecs.escape_decode(held[:-1])[0]
+
+    def _load_sized(self, layout, decoder):
+        (count,) = struct.unpack(layout, self.read(4))
+        self._load_text(self._pieces(count), decoder)
 
     def _extend(self, values):
         if type(self.stack[-1]) is not list:
@@ -197,7 +259,16 @@ class ArrayUnpickler(pickle._Unpickler):
 
     dispatch |= {
         pickle.FRAME[0]: lambda self: self.read(8),  # a length, which nothing needs
-        pickle.BINSTRING[0]: _load_binstring,
+        pickle.STRING[0]: lambda self: self._load_text(
+            self._unquoted(self._line_pieces(self._size)), _LATIN1()
+        ),
+        pickle.BINSTRING[0]: lambda self: self._load_sized("<i", _LATIN1()),
+        pickle.UNICODE[0]: lambda self: self._load_text(
+            self._line_pieces(self._size), _ESCAPED()
+        ),
+        pickle.BINUNICODE[0]: lambda self: self._load_sized(
+            "<I", _UTF8("surrogatepass")
+        ),
         pickle.BYTEARRAY8[0]: pickle._Unpickler.load_binbytes8,  # as bytes
         pickle.APPEND[0]: lambda self: self._extend([self.stack.pop()]),
         pickle.APPENDS[0]: lambda self: self._extend(self.pop_mark()),
@@ -210,3 +281,10 @@ class ArrayUnpickler(pickle._Unpickler):
         pickle.NEWOBJ[0]: _load_newobj,
         pickle.BUILD[0]: _load_build,
     }
+
+
+def _joined(pieces):
+    data = io.BytesIO()  # it gives its bytes without a copy
+    for piece in pieces:
+        data.write(piece)
+    return data.getvalue()

@@ -14,12 +14,15 @@ from utils.report.learning_curves import LearningCurves
 from utils.text import shown
 from utils.training import model_file
 
-# Test images that become floats at a time: a mapped split may be larger than memory.
-CHUNK = 4096
+# Test images that become floats at a time, and probabilities: a mapped split may be
+# larger than memory, and so may those of many classes.
+CHUNK, MOST_PROBABILITIES = 4096, 2**22
 
-# More pictures of weights than this are too small to be read, and a table or a matrix
-# of more classes has no room for its numbers.
-MOST_TEMPLATES, MOST_COUNTED_CLASSES = 100, 40
+# More pictures of weights than this are too small to be read, and of so many pixels in
+# all too large. A table or a matrix of more classes has no room for its numbers, and
+# one of many more has none for its cells.
+MOST_TEMPLATES, MOST_TEMPLATE_PIXELS = 100, 2**22
+MOST_COUNTED_CLASSES, MOST_CONFUSION_CLASSES = 40, 1000
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,10 @@ class Evaluation:
         holds them: floats, or uint8 that stand for ``byte / 256``. See `scaled`.
     labels : numpy.ndarray of int32, ``(n,)``
         Their classes.
-    probabilities : numpy.ndarray, ``(n, n_out)``
-        The model's probability of each class for each image; floatX.
+    predictions : numpy.ndarray of int64, ``(n,)``
+        The most probable class of each example.
+    confidence : numpy.ndarray, ``(n,)``
+        The probability of each prediction; floatX.
     model_class : str
         The name of the model's class.
     """
@@ -51,18 +56,14 @@ class Evaluation:
     history: list
     images: np.ndarray
     labels: np.ndarray
-    probabilities: np.ndarray
+    predictions: np.ndarray
+    confidence: np.ndarray
     model_class: str = "LogisticRegression"
 
-    @cached_property
-    def predictions(self):
-        """The most probable class of each example: integers, ``(n,)``."""
-        return self.probabilities.argmax(axis=1)
-
-    @cached_property
-    def confidence(self):
-        """The probability of each prediction, ``(n,)``."""
-        return self.probabilities.max(axis=1)
+    @property
+    def n_out(self):
+        """The number of classes."""
+        return self.metadata["n_out"]
 
     @cached_property
     def mistakes(self):
@@ -72,15 +73,18 @@ class Evaluation:
 
     @cached_property
     def counts(self):
-        """Examples of each class (row) with each prediction (column)."""
-        n_out = self.probabilities.shape[1]
+        """Examples of each class (row) with each prediction (column).
+
+        A matrix of all classes: unless `no_confusion` says that there is none.
+        """
+        n_out = self.n_out
         pairs = self.labels.astype(np.int64) * n_out + self.predictions
         return np.bincount(pairs, minlength=n_out**2).reshape(n_out, n_out)
 
     @cached_property
     def totals(self):
         """Examples of each class: integers, ``(n_out,)``."""
-        return self.counts.sum(axis=1)
+        return np.bincount(self.labels, minlength=self.n_out)
 
     @cached_property
     def rates(self):
@@ -92,12 +96,16 @@ class Evaluation:
         """`rates` with zeros on the diagonal, where the right answers are."""
         return np.where(np.eye(len(self.rates), dtype=bool), 0, self.rates)
 
-    @property
+    @cached_property
     def commonest_confusion(self):
         """Label and prediction of the highest wrong rate; None without mistakes."""
-        if not len(self.mistakes):
+        wrong = self.mistakes
+        if not len(wrong):
             return None
-        return np.unravel_index(self.wrong_rates.argmax(), self.rates.shape)
+        pairs = np.stack([self.labels[wrong], self.predictions[wrong]])
+        pairs, counts = np.unique(pairs, axis=1, return_counts=True)
+        label, prediction = pairs[:, (counts / self.totals[pairs[0]]).argmax()]
+        return label, prediction
 
     @property
     def n_in_minibatches(self):
@@ -116,9 +124,22 @@ class Evaluation:
         return None
 
     @property
+    def n_templates(self):
+        """Classes whose weights are shown, the first of all."""
+        n_in, n_out = self.W.shape
+        return min(n_out, MOST_TEMPLATES, max(1, MOST_TEMPLATE_PIXELS // n_in))
+
+    @property
+    def no_confusion(self):
+        """The reason why there is no confusion matrix; None where there is one."""
+        if self.n_out > MOST_CONFUSION_CLASSES:
+            return f"a matrix of {self.n_out:,} classes would not be readable."
+        return None
+
+    @property
     def weight_scale(self):
         """The largest magnitude of a weight, where the scale of colours ends."""
-        return float(np.abs(self.W).max()) or 1.0
+        return float(max(self.W.max(), -self.W.min())) or 1.0
 
     @cached_property
     def curves(self):
@@ -127,7 +148,7 @@ class Evaluation:
 
     def scaled(self, indices):
         """Some test images as the model takes them, of its floatX."""
-        return _scaled(self.images[indices], self.probabilities.dtype)
+        return _scaled(self.images[indices], self.confidence.dtype)
 
 
 def evaluate(result, load_model=None):
@@ -173,13 +194,17 @@ def evaluate(result, load_model=None):
             [classifier.input], classifier.p_y_given_x, mode=mode
         )
     floatX = np.dtype(metadata["floatX"])
-    probabilities = np.empty((len(images), metadata["n_out"]), floatX)
+    predictions = np.empty(len(images), np.int64)
+    confidence = np.empty(len(images), floatX)
+    rows = max(1, min(CHUNK, MOST_PROBABILITIES // metadata["n_out"]))
     with np.errstate(over="ignore", invalid="ignore"):  # those are refused below
-        for start in range(0, len(images), CHUNK):
-            chunk = slice(start, start + CHUNK)
-            probabilities[chunk] = probabilities_of(_scaled(images[chunk], floatX))
-    model_file.check_answers(probabilities, result.model)
-    parts = W, b, metadata, result.history, images, labels, probabilities
+        for start in range(0, len(images), rows):
+            chunk = slice(start, start + rows)
+            probabilities = probabilities_of(_scaled(images[chunk], floatX))
+            predictions[chunk] = probabilities.argmax(axis=1)
+            confidence[chunk] = probabilities.max(axis=1)
+    model_file.check_answers(confidence, result.model)
+    parts = W, b, metadata, result.history, images, labels, predictions, confidence
     return Evaluation(*parts, shown(model.get("class", "LogisticRegression")))
 
 

@@ -103,6 +103,8 @@ def show(options, result, load_model):
         paths += figures.save(evaluation, options.plot)
         if evaluation.no_templates:
             options.monitor.log(f"... no picture of weights: {evaluation.no_templates}")
+        if evaluation.no_confusion:
+            options.monitor.log(f"... no confusion matrix: {evaluation.no_confusion}")
     if options.report is not None:
         from utils.report import page
 

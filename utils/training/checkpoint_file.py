@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from utils.errors import CheckpointError
-from utils.files import open_regular
 from utils.files.npy import read_npy
+from utils.files.regular_file import open_zip
 from utils.text import shown
 from utils.training.hyperparameters import FIGURES, within_bounds
 from utils.training.model_state import check_state
@@ -106,16 +106,17 @@ def read(path):
     """
     path = Path(path)
     try:
-        file, size = open_regular(path)
-    except OSError as error:
-        raise CheckpointError(
-            f"{path}: the checkpoint cannot be read ({error.strerror}). Name a file "
-            "that a run with --checkpoint wrote, or start the run without --resume."
-        ) from error
-    try:
-        with file, zipfile.ZipFile(file) as archive:
+        with open_zip(path) as (archive, size):
             content = _read_members(archive, size)
         _check(content)
+    except OSError as error:
+        raise CheckpointError(
+            f"{path}: the checkpoint cannot be read ({error.strerror or error}). Name "
+            "a file that a run with --checkpoint wrote, or start the run without "
+            "--resume."
+        ) from error
+    except MemoryError:
+        raise
     # A damaged or hostile file can fail in zipfile, json or NumPy in many ways.
     except Exception as error:
         reason = str(error)[:300] or type(error).__name__

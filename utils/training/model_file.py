@@ -121,8 +121,8 @@ def check_answers(probabilities, path):
 
     Parameters
     ----------
-    probabilities : numpy.ndarray, ``(n, n_out)``
-        Its `p_y_given_x` for some images.
+    probabilities : numpy.ndarray
+        Of its `p_y_given_x` for some images, all or the largest.
     path : str or os.PathLike
         The model's file, for messages.
 

@@ -107,7 +107,7 @@ def _largest_argument(params):
 
 def state_of(classifier, parts):
     """The state of a model: `parts` as `own_parts` gives them, arrays, metadata."""
-    params = [np.array(param.get_value()) for param in classifier.params]
+    params = [np.array(param.get_value(borrow=True)) for param in classifier.params]
     params = {"params": params} if parts else dict(zip("Wb", params, strict=True))
     return parts | params | {"metadata": classifier.metadata}
 

@@ -21,6 +21,7 @@ from .costs import Costs
 from .example_order import ExampleOrder
 from .hyperparameters import check_hyperparameters, minibatch_counts
 from .kept_variables import by_name, is_finite
+from .memory import check_size
 from .monitor import Monitor, TrainingStopped
 from .settings import Settings
 from .state import TrainingState
@@ -69,6 +70,8 @@ class Run(TrainingState):
     ------
     utils.errors.HyperparameterError, utils.errors.BackendError
         Before any data is read; where a minibatch is larger than a split, after that.
+    utils.errors.DatasetError
+        By `set_data`, if a W of features x classes is too large for the memory.
     utils.errors.CheckpointError
         By `set_data` and `start`, where `resume` is no checkpoint, or that of another
         run.
@@ -148,6 +151,8 @@ class Run(TrainingState):
         fingerprint = functools.cache(lambda: datasets.fingerprint(arrays))
         if datasets.are_arrays(self.dataset):
             self.arguments["dataset"] = datasets.name_arrays(fingerprint())
+        name, trained_by = self.arguments["dataset"], self._checkpoint.trained_by
+        check_size(name, self.n_in, self.n_out, trained_by)
         self._feature_range = model_input.feature_range(arrays[0][0])
         self._checkpoint.set_run(fingerprint, self.arguments)
         return batch_size, *n_batches

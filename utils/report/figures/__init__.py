@@ -27,7 +27,8 @@ FILES = [f"{name}.{kind}" for name in PICTURES for kind in ("png", "svg")]
 
 def draw(evaluation):
     """All pictures of a run, by their names."""
-    names = [n for n in PICTURES if n != "weights" or not evaluation.no_templates]
+    without = {"weights": evaluation.no_templates, "confusion": evaluation.no_confusion}
+    names = [name for name in PICTURES if not without.get(name)]
     return {name: PICTURES[name](evaluation) for name in names}
 
 

@@ -4,7 +4,7 @@ import math
 
 from matplotlib.figure import Figure
 
-from utils.report.evaluation import MOST_TEMPLATES, image_shape
+from utils.report.evaluation import image_shape
 
 from .style import style
 
@@ -20,7 +20,7 @@ def weights(evaluation):
     it; the scale ends at the largest magnitude of all classes.
     """
     scale, n_out = evaluation.weight_scale, evaluation.W.shape[1]
-    n_shown = min(n_out, MOST_TEMPLATES)
+    n_shown = evaluation.n_templates
     n_columns = math.ceil(n_shown / max(1, round(math.sqrt(n_shown / 2.5))))
     # No narrower than the words of the colour bar.
     width = max(8.5 / max(n_columns, 4), 0.7, 5.5 / n_columns)

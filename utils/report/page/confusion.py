@@ -10,14 +10,15 @@ LEVELS = 0.005, 0.01, 0.02, 0.04, 0.08
 
 def confusion(evaluation):
     """A sentence on the commonest mistake, and the table of all counts."""
-    n_out = len(evaluation.counts)
+    n_out = evaluation.n_out
     if evaluation.commonest_confusion is None:
         sentence = "<p>Every test example is classified correctly.</p>"
     else:
         label, prediction = evaluation.commonest_confusion
+        read = evaluation.predictions[evaluation.labels == label]
         sentence = (
             f"<p>The commonest mistake: {label} is read as {prediction}, "
-            f"{evaluation.counts[label, prediction]:,} of "
+            f"{(read == prediction).sum():,} of "
             f"{evaluation.totals[label]:,} times.</p>"
         )
     if n_out > MOST_COUNTED_CLASSES:

@@ -7,7 +7,7 @@ from html import escape
 
 import numpy as np
 
-from utils.report.evaluation import MOST_TEMPLATES, image_shape
+from utils.report.evaluation import image_shape
 
 MOST_MISTAKES = 20
 
@@ -28,10 +28,10 @@ def templates(evaluation):
     if evaluation.no_templates:
         return f"<p>No pictures of weights: {escape(evaluation.no_templates)}</p>"
     n_out, scale = evaluation.W.shape[1], evaluation.weight_scale
-    images = diverging(evaluation.W.T[:MOST_TEMPLATES], scale)
+    images = diverging(evaluation.W.T[: evaluation.n_templates], scale)
     texts = [(f"Weights of class {c}", c) for c in range(len(images))]
     ramp = data_uri(diverging(np.linspace(-1, 1, 101)[None], 1.0))
-    rest = f"<p>The first {MOST_TEMPLATES} of {n_out:,} classes.</p>"
+    rest = f"<p>The first {len(images)} of {n_out:,} classes.</p>"
     return (
         "<p>The score of a class is the sum of its weights under the ink. These are "
         "the weights, one picture per class, all to the same scale.</p>\n"
@@ -39,7 +39,7 @@ def templates(evaluation):
         f'<p class="ramp"><img src="{ramp}" width="101" height="1" '
         f'alt="From red over white to blue:"><span>−{scale:.2g}: ink here speaks '
         f"against the class</span><span>+{scale:.2g}: ink here speaks for it</span></p>"
-        + (rest if n_out > MOST_TEMPLATES else "")
+        + (rest if n_out > len(images) else "")
     )
 
 
