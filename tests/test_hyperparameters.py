@@ -27,9 +27,9 @@ def test_hyperparameters_not_whole_or_too_small(name, least, value):
 def test_numbers_of_many_digits_are_refused_and_not_repeated(name, digits):
     """A checkpoint or a model that held them could not be read again."""
     arguments = {"n_epochs": 1} | {name: 10**digits}
-    with pytest.raises(HyperparameterError, match=f"{name} is a .* below 2") as caught:
+    with pytest.raises(HyperparameterError, match=f"{name} is .* below 2") as caught:
         check_hyperparameters(**arguments)
-    assert len(str(caught.value)) < 120
+    assert len(str(caught.value)) < 130
 
 
 HUGE = 10**400, Fraction(1, 10**400)  # no floats

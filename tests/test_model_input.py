@@ -197,7 +197,7 @@ def test_arrays_are_known_by_their_fingerprint(change, save, tiny_arrays, capsys
 @pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")  # Python's, not C's
 def test_weights_that_give_no_answer(tmp_path, tiny_npz, capsys):
     """Each can be a float32, and no sum of them: infinite scores less each other."""
-    (tmp_path / "m.pkl").write_bytes(model_bytes(np.full((12, 3), 3e38, "f4")))
+    (tmp_path / "m.pkl").write_bytes(model_bytes(np.full((12, 3), 3e38, "f4"), {}))
     arguments = ["--dataset", str(tiny_npz), "--model", str(tmp_path / "m.pkl")]
     assert logistic_sgd.main(["--predict", *arguments]) == 1
     out, error = capsys.readouterr()

@@ -115,7 +115,7 @@ def test_model_of_another_size_is_named(bars):
 
 
 def test_weights_that_give_no_answer(bars, capsys):
-    (bars / "large.pkl").write_bytes(model_bytes(np.full((784, 3), 3e38, "f4")))
+    (bars / "large.pkl").write_bytes(model_bytes(np.full((784, 3), 3e38, "f4"), {}))
     with pytest.raises(ModelFileError, match="large.pkl: .*found nan"):
         predict_digits([bars / "vertical.png"], bars / "large.pkl")
     assert capsys.readouterr().out == ""

@@ -53,6 +53,7 @@ def test_model_that_is_not_finite_is_not_saved(run, tmp_path):
     assert old.read_bytes() == b"old" and run.best_epoch == 3
 
 
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")  # of the rate
 @pytest.mark.parametrize("end", [{"n_epochs": 1}, {"n_steps": 1}])
 def test_last_update_that_overflows_leaves_the_old_model(end, tmp_path, capsys):
     old = tmp_path / "m.pkl"
