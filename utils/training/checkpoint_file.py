@@ -177,7 +177,7 @@ def _check(content):
     _expect(ALWAYS_GIVEN <= arguments.keys(), "arguments that are not all there")
     _expect([*state] == NUMBERS, "a state of other numbers")
     for name, value in state.items():
-        sound = type(value) in (int, float) and within_bounds(name, value)
+        sound = within_bounds(name, value)
         _expect(sound, f"a state whose {name!a} is no number of a run")
     _check_history(content["history"], state)
     epoch, n_minibatches = state["epoch"], state["iter"] + 1
