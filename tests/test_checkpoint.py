@@ -181,11 +181,6 @@ def test_missing_checkpoint_is_an_error(name):
         resume(name, resume="no.ckpt")
 
 
-def test_checkpoint_and_model_in_one_file(train):
-    with pytest.raises(WriteError, match="own for the checkpoint .* of the model"):
-        train(checkpoint="same.pkl", model="./same.pkl")
-
-
 def test_checkpoint_that_cannot_be_written_is_told_after_the_result(train, capsys):
     class Folder(Monitor):
         """Takes the folder away once the training has begun."""
@@ -232,45 +227,6 @@ def small(train, tmp_path):
     """A checkpoint of SGD, in the current folder."""
     cut_off(train, MIDDLE)
     return tmp_path / "run.ckpt"
-
-
-@pytest.mark.parametrize(
-    "part, value",
-    [
-        ("state", {"epoch": "3"}),
-        ("state", {"iter": 44.0}),
-        ("state", {"patience": math.nan}),
-        ("state", {"patience": 5000}),
-        ("variables", {"W": np.zeros((3, 3)), "b": np.zeros(3)}),
-        ("variables", {"W": "W", "b": "b"}),
-        ("variables", {}),
-        ("graph", np.zeros(0)),
-        ("best_model", {"W": np.zeros((2, 2)), "b": np.zeros(2), "metadata": {}}),
-        ("best_model", {}),
-        ("fingerprint", 7),
-        ("evaluations", None),
-    ],
-)
-def test_parts_out_of_place_are_refused(small, part, value):
-    rewrite(lambda content: content.update({part: value}))
-    with pytest.raises(CheckpointError, match="run.ckpt"):
-        resume("sgd")
-
-
-def test_evaluations_out_of_shape_are_refused(train_cg):
-    cut_off(train_cg, MIDDLE)
-    sound = checkpoint_file.read("run.ckpt")["evaluations"]
-    for wrong in (
-        {},
-        sound | {"more": 5},
-        sound | {"costs": sound["costs"][:-1]},
-        sound | {"gradients": sound["gradients"].astype("float32")},
-        sound | {"gradients": sound["gradients"][:, :-1]},
-        sound | {"digests": sound["digests"][:, :-1]},
-    ):
-        rewrite(lambda content, wrong=wrong: content.update(evaluations=wrong))
-        with pytest.raises(CheckpointError, match="run.ckpt: expected"):
-            resume("cg")
 
 
 def test_variable_that_is_not_finite_is_refused(small, tmp_path):

@@ -111,6 +111,21 @@ def test_history_of_no_run_is_refused(path, column, values, found):
         kept(path, content)
 
 
+@pytest.mark.parametrize(
+    "part, value, found",
+    [
+        ("variables", {"W": "W"}, "a variable that is no array"),
+        ("graph", np.zeros(0), "a graph that is no text"),
+        ("best_model", {}, "no W that is a ndarray"),
+        ("fingerprint", 7, "a fingerprint that is no str"),
+        ("evaluations", None, "a evaluations that is no dict"),
+    ],
+)
+def test_part_out_of_place_is_refused(path, part, value, found):
+    with pytest.raises(CheckpointError, match=found):
+        kept(path, checkpoint_content() | {part: value})
+
+
 def test_run_that_has_no_model_yet(path):
     """As of a reader's script that first saves one after some epochs."""
     content = checkpoint_content()
