@@ -198,8 +198,8 @@ def test_training_minibatch_larger_than_a_split(tiny_npz, tmp_path):
 
 
 def test_training_refuses_hyperparameters_before_data_is_read(capsys):
-    with pytest.raises(HyperparameterError, match="learning_rate"):
-        sgd_optimization_mnist(learning_rate=-1, dataset="no such file")
+    with pytest.raises(HyperparameterError, match="learning_rate is None: expected"):
+        sgd_optimization_mnist(learning_rate=None, dataset="no such file")
     assert capsys.readouterr().out == ""
 
 

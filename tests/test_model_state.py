@@ -128,7 +128,6 @@ def test_model_that_cannot_be_saved_whole_is_refused(tmp_path):
         ("params", np.zeros(3)),
         ("class", 5),
         ("arguments", {"n_hidden": np.zeros(3)}),
-        ("metadata", {"floatX": "float32"}),
         ("metadata", {"floatX": "int8", "n_in": 4, "n_out": 3, "versions": {}}),
         ("graph", None),
         ("metadata", {"floatX": "float32", "n_in": 4, "n_out": 3}),

@@ -11,7 +11,7 @@ from small_files import make_splits, model_bytes
 
 from logistic_cg import cg_optimization_mnist
 from logistic_sgd import LogisticRegression, sgd_optimization_mnist
-from utils.errors import DivergenceError, HyperparameterError
+from utils.errors import DivergenceError
 from utils.training import Monitor, Run, TrainingStopped
 
 
@@ -130,8 +130,3 @@ def test_stop_comes_at_the_next_minibatch_with_a_summary(run):
 def test_setting_of_the_other_function_is_named(train, setting):
     with pytest.raises(TypeError, match=f"got an unexpected argument '{setting}'"):
         train(**{setting: 3})
-
-
-def test_learning_rate_is_needed():
-    with pytest.raises(HyperparameterError, match="learning_rate is None: expected"):
-        sgd_optimization_mnist(learning_rate=None)

@@ -150,24 +150,6 @@ def test_handlers_are_those_of_before_outside_of_a_run():
     assert after == before
 
 
-def test_training_functions_install_no_handlers(tiny_npz, tmp_path):
-    found = []
-
-    class Spy(Monitor):
-        def advance(self, n_minibatches):
-            found.append(signal.getsignal(signal.SIGINT))
-
-    before = signal.getsignal(signal.SIGINT)
-    logistic_sgd.sgd_optimization_mnist(
-        n_epochs=1,
-        dataset=tiny_npz,
-        batch_size=10,
-        model=tmp_path / "m.pkl",
-        monitor=Spy(),
-    )
-    assert found == [before] * 10
-
-
 def test_main_works_outside_of_the_main_thread(tiny_npz, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     statuses = []
