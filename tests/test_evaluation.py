@@ -1,11 +1,10 @@
 """The numbers of figures and page, against NumPy, scikit-learn and counts by hand."""
 
-import tracemalloc
-
 import numpy as np
 import pytensor
 import pytest
 from drawn import HISTORY, METADATA, example, mistakes_by_hand
+from processes import with_peak
 from sklearn.metrics import confusion_matrix
 
 from utils import datasets
@@ -67,12 +66,7 @@ def test_mapped_images_do_not_become_floats_as_a_whole(save, tmp_path):
         np.save(tmp_path / f"y_{name}.npy", np.arange(n) % 3)
     result = save(n_in=784, dtype="float32", dataset=tmp_path)
     datasets.load(tmp_path)  # whatever is imported and checked the first time
-    tracemalloc.start()
-    try:
-        evaluation = evaluate(result)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
+    evaluation, peak = with_peak(evaluate, result)
     assert len(evaluation.predictions) == 20_000
     assert peak < 20e6
 
@@ -84,12 +78,7 @@ def test_probabilities_of_many_classes_are_not_kept(save, tmp_path):
     sets = {"x_train": x, "y_train": y, "x_test": x[:2000], "y_test": y[:2000]}
     np.savez(tmp_path / "many.npz", **sets)
     result = save(2, 50_000, dataset=tmp_path / "many.npz")
-    tracemalloc.start()
-    try:
-        evaluation = evaluate(result)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
+    evaluation, peak = with_peak(evaluate, result)
     scores = x[:3] / 256 @ evaluation.W + evaluation.b
     assert evaluation.predictions[:3].tolist() == scores.argmax(axis=1).tolist()
     assert peak < 300e6

@@ -68,16 +68,14 @@ def test_images_become_rows(images, expected, rows):
     assert found.flags.c_contiguous and remarks == []
 
 
-NAN, INFINITE, HUGE = PIXELS.copy(), PIXELS.astype(float), PIXELS.copy()
-NAN[3, 2], INFINITE[4, 11], HUGE[1, 0] = np.nan, np.inf, -1e30
+NAN = PIXELS.copy()
+NAN[3, 2] = np.nan
 
 
 @pytest.mark.parametrize(
     "images, error, message",
     [
         (NAN, DatasetError, "images given: .*found nan at example 3, pixel 2"),
-        (INFINITE, DatasetError, "found inf at example 4, pixel 11"),
-        (HUGE, DatasetError, "found -1e.30 at example 1, pixel 0.*scale the others"),
         (BYTES.astype(int) - 300, DatasetError, "expected whole-number pixels"),
         ([[1.0] * 12, [1.0]], DatasetError, "found a list that NumPy cannot make one"),
         (["7"] * 12, DatasetError, "expected numbers, found dtype <U1"),
@@ -151,9 +149,9 @@ def test_own_dataset_that_is_gone(save, tiny_npz, capsys):
 
 
 def test_another_dataset_is_named(save, tiny_npz, answers, capsys):
-    save(dataset="mnist.pkl.gz")
+    save(dataset="a\x1b[31m.npz")
     line = (
-        "... the model was trained on mnist.pkl.gz; these are the test examples of "
+        "... the model was trained on a\\x1b[31m.npz; these are the test examples of "
         f"{tiny_npz}\n"
     )
     np.testing.assert_array_equal(predict("m.pkl", tiny_npz), answers)

@@ -4,7 +4,6 @@ import itertools
 import os
 import re
 
-import numpy as np
 import pytest
 from processes import SGD
 from small_files import (
@@ -103,18 +102,6 @@ def test_error_is_one_printable_line(what, printed):
     assert all(words.isprintable() for words in usage)
 
 
-def test_each_picture_has_a_line_of_its_own(printed):
-    pytest.importorskip("PIL", reason="needs the extra `plot`")
-    write("m.pkl", model_bytes(np.zeros((784, 3), "f4"), {}))
-    status, lines = printed("--predict", "1.png", HOSTILE, "2.png", "--model", "m.pkl")
-    assert status == 1
-    assert [line.split(": cannot")[0] for line in lines] == [
-        f"{SGD}: error: 1.png",
-        SAFE,
-        "2.png",
-    ]
-
-
 @pytest.mark.parametrize(
     "tell",
     [
@@ -134,13 +121,6 @@ def test_remark_is_one_printable_line(tell, capsys):
 def test_lines_of_the_tutorial_may_be_several(capsys):
     Monitor().say("one\n\ttwo \x1b[31m")
     assert capsys.readouterr().out == "one\n\ttwo \\x1b[31m\n"
-
-
-def test_remark_of_predict(printed, capsys):
-    write("m.pkl", model_bytes(np.zeros((12, 3), "f4"), {"dataset": NOT_UTF8}))
-    logistic_sgd.predict("m.pkl", "tiny.npz")
-    (line,) = capsys.readouterr().err.splitlines()
-    assert f"... the model was trained on {SAFE}" in line and line.isprintable()
 
 
 def test_startup(run):
