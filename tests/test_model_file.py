@@ -25,13 +25,8 @@ def test_load_gives_back_parameters_and_metadata(saved):
     np.testing.assert_array_equal(loaded.W.get_value(), np.arange(12).reshape(4, 3))
     np.testing.assert_array_equal(loaded.b.get_value(), [1, 2, 3])
     assert loaded.W.get_value().dtype == "float32"
-    expected = {
-        "n_in": 4,
-        "n_out": 3,
-        "floatX": "float32",
-        "dataset": "digits",
-        "epoch": 2,
-    }
+    expected = {"n_in": 4, "n_out": 3, "floatX": "float32"}
+    expected |= {"dataset": "digits", "epoch": 2}
     assert expected.items() <= loaded.metadata.items()
     assert loaded.metadata["versions"]["numpy"] == np.__version__
 

@@ -152,7 +152,7 @@ def test_parts_out_of_place_are_refused(path, part, value):
         (
             "params",
             [np.zeros((4, 5)), np.zeros((5, 3)), np.zeros(3)],
-            "float32 of .* float64",
+            "32 .* float64",
         ),
     ],
 )

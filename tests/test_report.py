@@ -49,14 +49,7 @@ def rows(page, start):
 
 
 def test_head_tells_the_errors_and_why_they_differ():
-    evaluation = example(
-        n=30,
-        dataset="data/digits.npz",
-        validation_error=0.2,
-        test_error=0.25,
-        batch_size=20,
-        epoch=4,
-    )
+    evaluation = example(n=30, dataset="data/digits.npz")
     words = Reader(render(evaluation)).words
     assert "Logistic regression on digits.npz" in words
     assert "20.000000 %" in words and "25.000000 %" in words

@@ -59,10 +59,8 @@ def test_last_update_that_overflows_leaves_the_old_model(end, tmp_path, capsys):
     old = tmp_path / "m.pkl"
     old.write_bytes(model_bytes())
     before = old.read_bytes()
-    data, files = (
-        make_splits((20, 20, 20)),
-        {"model": old, "checkpoint": tmp_path / "c"},
-    )
+    files = {"model": old, "checkpoint": tmp_path / "c"}
+    data = make_splits((20, 20, 20))
     message = r"W became NaN or infinite .epoch 1, .* try a learning rate below 1e\+39"
     with config.change_flags(floatX="float32"):
         with pytest.raises(DivergenceError, match=message):

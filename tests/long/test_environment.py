@@ -2,7 +2,6 @@
 
 import shutil
 
-import numpy as np
 import pytensor
 import pytest
 from conftest import needs_compiler, needs_posix
@@ -72,14 +71,9 @@ def test_no_compiler_that_works(run, tmp_path, tiny_npz, compiler):
 # Python's options, threads
 
 
-WARNINGS = [(["-W", "error"], "auto"), (["-W", "error"], "numba")]
-
-
 @pytest.mark.parametrize("script", SCRIPTS)
-@pytest.mark.parametrize(
-    "python, backend",
-    [(["-OO"], "auto"), (["-OO"], "numba"), *WARNINGS],
-)
+@pytest.mark.parametrize("python", [["-OO"], ["-W", "error"]])
+@pytest.mark.parametrize("backend", ["auto", "numba"])
 def test_python_option(run, tmp_path, tiny_npz, script, python, backend):
     command = script, *TINY, tiny_npz, "--backend", backend
     assert_worked(run(*command, python=python), tmp_path)
@@ -94,12 +88,10 @@ def test_threads(run, tmp_path, threads):
     assert float(finished.stderr.split()[-1].rstrip("s")) < 10
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_overflow_where_warnings_are_errors(run, tmp_path, tiny_set, script):
-    tiny_set["x_train"] = tiny_set["x_train"] * 1e300
-    np.savez(tmp_path / "large.npz", **tiny_set)
-    command = script, *TINY, tmp_path / "large.npz", "--quiet"
-    error_line(run(*command, python=["-W", "error"]))
+def test_overflow_where_warnings_are_errors(run, tiny_npz):
+    command = SGD, *TINY, tiny_npz, "--learning-rate", "1e39", "--quiet"
+    line = error_line(run(*command, python=["-W", "error"]))
+    assert "try a learning rate below 1e+39" in line
 
 
 @needs_compiler
