@@ -133,19 +133,6 @@ def test_backend_may_change(train, name):
     assert found.best_validation_loss == expected.best_validation_loss
 
 
-@pytest.mark.parametrize(
-    "change, message",
-    [
-        ({"batch_size": 20}, "batch_size is 20, in the checkpoint 10"),
-        ({"learning_rate": 0.25}, "learning_rate is 0.25, in the checkpoint 0.5"),
-    ],
-)
-def test_other_hyperparameter_is_named(change, message, train):
-    cut_off(train, MIDDLE)
-    with pytest.raises(CheckpointError, match=f"run.ckpt: .*{message}"):
-        resume("sgd", **change)
-
-
 def test_other_dataset_of_the_same_shape_is_named(train, name, tmp_path, tiny_npz):
     cut_off(train, MIDDLE)
     arrays = dict(np.load(tiny_npz))

@@ -129,11 +129,18 @@ def answers(tiny_splits):
     return (tiny_splits[2][0][:10] @ W).argmax(axis=1)
 
 
+def test_images_are_predicted_without_a_word(save, tiny_splits, answers, capsys):
+    save()
+    images = tiny_splits[2][0][:10].tolist()
+    np.testing.assert_array_equal(predict("m.pkl", images=images), answers)
+    assert capsys.readouterr() == ("", "")
+
+
 def test_own_dataset_is_the_default(save, tiny_npz, answers, capsys):
     save(dataset=str(tiny_npz))
     np.testing.assert_array_equal(predict("m.pkl"), answers)
-    out, error = capsys.readouterr()
-    assert out.startswith("Predicted values for the first 10 examples") and error == ""
+    printed = f"Predicted values for the first 10 examples in test set:\n{answers}\n"
+    assert capsys.readouterr() == (printed, "")
     # The same file, by another name.
     np.testing.assert_array_equal(predict("m.pkl", tiny_npz.name), answers)
     assert capsys.readouterr().err == ""
