@@ -7,7 +7,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from utils.files import WriteError, atomic, write_atomic
+from utils.files import WriteError, atomic, make_folder, write_atomic
 
 
 def assert_untouched(path):
@@ -137,8 +137,10 @@ def test_folder_without_permission(old):
     if root:
         os.seteuid(65534)
     try:
-        with pytest.raises(WriteError, match="Permission denied"):
+        with pytest.raises(WriteError, match="be written .Permission denied"):
             write_atomic(old, b"new")
+        with pytest.raises(WriteError, match="be written to .Permission denied"):
+            make_folder(old.parent)
     finally:
         if root:
             os.seteuid(0)

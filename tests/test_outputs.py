@@ -11,7 +11,6 @@ from processes import error_line
 import logistic_cg
 import logistic_sgd
 from utils import files
-from utils.files import WriteError, atomic
 
 SCRIPTS = {"sgd": logistic_sgd, "cg": logistic_cg}
 PICTURES = {
@@ -95,15 +94,6 @@ def test_backend_that_matplotlib_does_not_know_is_one_line(run):
     bad = run("logistic_sgd.py", "--plot", "plots", environment=unknown)
     assert bad.stdout == ""
     assert re.search(r"nonesuch.* unset MPLBACKEND\.$", error_line(bad))
-
-
-def test_folder_without_permission(tmp_path, monkeypatch):
-    def refuse(path, *arguments):
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(atomic.os, "open", refuse)
-    with pytest.raises(WriteError, match=r"cannot be written to \(Permission denied\)"):
-        files.make_folder(tmp_path)
 
 
 def test_making_and_checking_leave_no_trace(tmp_path):

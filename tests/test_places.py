@@ -18,7 +18,7 @@ from small_files import (
 import logistic_cg
 import logistic_sgd
 from utils import digit_image
-from utils.errors import WriteError
+from utils.errors import CheckpointError, ModelFileError, WriteError
 from utils.training import checkpoint_file, places
 
 MAIN = {"sgd": logistic_sgd.main, "cg": logistic_cg.main}
@@ -129,7 +129,7 @@ def test_place_that_cannot_be_written_is_told_before(
     [
         ({"resume": "c"}, []),
         ({"resume": "c", "checkpoint": "./c"}, []),
-        ({"resume": "c", "checkpoint": "d", "model": "m.pkl"}, []),
+        ({"resume": "c", "checkpoint": "d", "model": "../new.pkl"}, []),
         ({"dataset": "npy", "model": "npy/m.pkl"}, ["npy/h.csv"]),
         ({"dataset": "digits", "model": "digits"}, []),
         ({"dataset": (ARRAYS["x_train"], ARRAYS["y_train"])}, []),
@@ -140,6 +140,26 @@ def test_places_that_suit_each_other_are_left_alone(here, given, others):
     before = content(here)
     places.check_training(given, kept, [("the history", path) for path in others])
     assert content(here) == before
+
+
+@pytest.mark.parametrize(
+    "place, error, found",
+    [
+        ("letter.txt", ModelFileError, "letter.txt: .*does not replace"),
+        ("x" * 5000, WriteError, "too long"),
+        ("../new.pkl", CheckpointError, "outside the current folder"),
+        (f"{os.devnull}/m.pkl", CheckpointError, "outside the current folder"),
+    ],
+)
+def test_strangers_checkpoint_chooses_no_place_for_harm(here, place, error, found):
+    (here / "letter.txt").write_text("Dear Sir")
+    kept = checkpoint_content()
+    kept["arguments"]["model"] = place
+    (here / "c").write_bytes(checkpoint_file.dumps(kept))
+    before = content(here)
+    with pytest.raises(error, match=found):
+        logistic_sgd.sgd_optimization_mnist(resume="c")
+    assert content(here) == before and not (here.parent / "new.pkl").exists()
 
 
 @pytest.mark.parametrize(

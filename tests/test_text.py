@@ -127,7 +127,7 @@ def test_startup(run):
     program = "from utils.cli import startup; startup.prepare('__main__')"
     flags = {"PYTENSOR_FLAGS": f"base_compiledir={os.devnull}/\x1b[31m"}
     finished = run("-c", program, environment=flags, status=1)
-    assert r"/\x1b[31m cannot be used" in finished.stderr
+    assert r"/\x1b[31m cannot be used (Not a directory): name ano" in finished.stderr
 
 
 def test_run_on_a_dataset_of_such_a_name(printed, tmp_path):
