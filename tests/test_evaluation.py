@@ -3,12 +3,11 @@
 import numpy as np
 import pytensor
 import pytest
-from drawn import HISTORY, METADATA, example, mistakes_by_hand
+from drawn import HISTORY, METADATA, example
 from processes import with_peak
 from sklearn.metrics import confusion_matrix
 
 from utils import datasets
-from utils.datasets import DatasetError
 from utils.report.evaluation import evaluate, image_shape
 from utils.report.learning_curves import LearningCurves
 from utils.training import TrainingResult, model_file
@@ -94,13 +93,6 @@ def test_model_that_another_run_replaced(save):
         evaluate(save(n_in=7))
 
 
-def test_dataset_that_is_gone(save, tiny_npz):
-    result = save()
-    tiny_npz.unlink()
-    with pytest.raises(DatasetError, match="tiny.npz"):
-        evaluate(result)
-
-
 def test_counts_and_rates_are_scikit_learns():
     evaluation = example(n=200)
     pair = evaluation.labels, evaluation.predictions
@@ -126,12 +118,6 @@ def test_class_without_examples_has_rates_of_zero():
     assert evaluation.rates.tolist() == [[0.5, 0, 0.5], [0, 0, 0], [0, 0, 0]]
     assert evaluation.commonest_confusion == (0, 2)
     assert example(answers=[(0, 0)]).commonest_confusion is None
-
-
-def test_mistakes_are_in_the_order_of_their_confidence():
-    evaluation = example(n=200)
-    expected = [i for _, i, _, _ in mistakes_by_hand(evaluation)]
-    assert evaluation.mistakes.tolist() == expected
 
 
 @pytest.mark.parametrize("batch_size, n", [(20, 20), (7, 28), (30, 30)])

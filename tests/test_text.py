@@ -161,7 +161,6 @@ def wide(shape):
         lambda: [*TINY, "--batch-size", LONG],
         lambda: [*TINY, "--n-epochs", LONG * 20],
         lambda: [*TINY, "--learning-rate", f"{LONG}x"],
-        lambda: [f"--{LONG}"],
         lambda: ["--dataset", wide((2**62,) * 30)],
     ],
 )
