@@ -97,4 +97,10 @@ ODD_HISTORIES = {
     "huge": validations([1.7e308, -1.7e308]),
     "tiny": validations([5e-324, 5e-324]),
     "infinite": validations([INF, -INF], (INF, NAN)),
+    "one": HISTORY[:1],
+    "no_finite_cost": validations([NAN, NAN]),
+    "many_in_an_epoch": [
+        (1, i, 0.9 / (i + 1), 0.5 / (i + 1), 0.5, 1.0) for i in range(5000)
+    ],
+    "all_equal": [(i + 1, -1, 2.3, 0.0, 0.0, 1.0) for i in range(50)],
 }

@@ -140,10 +140,7 @@ GZIP = {
         gzip.compress(ENCODE + b"X\5\0\0\0\0" + "\U0001f600".encode()),
         "can't encode",
     ),
-    "padding": (
-        gzip.compress(pickle_bytes(), mtime=0) + bytes(2**21),
-        "at most 1048576 zeros",
-    ),
+    "padding": (gzip.compress(pickle_bytes(), mtime=0) + bytes(2**21), "1048576 zeros"),
     "many_members": (gzip.compress(b"", mtime=0) * 100_000, "65536 gzip members"),
     "no_checksum": (gzip.compress(b"N.")[:-8] + bytes(8), "incorrect data check"),
     "tail": (gzip.compress(b"N.") + b"tail", "incorrect header|more bytes"),
@@ -170,10 +167,7 @@ CHECKPOINT = {
         "members of [0-9]+ bytes in a file of",
     ),
     "deflated": (checkpoint_bytes((), zipfile.ZIP_DEFLATED), "compressed or encrypt"),
-    "encrypted": (
-        in_directory(checkpoint_bytes(), 8, "<H", 1),
-        "compressed or encrypted",
-    ),
+    "encrypted": (in_directory(checkpoint_bytes(), 8, "<H", 1), "or encrypted"),
     "no_content": (zip_bytes({"0.npy": npy_bytes(X)}), "no member content.json"),
     "long_text": (
         checkpoint_bytes({"content.json": b" " * 2**20 + b"{}"}),
@@ -221,12 +215,8 @@ _CHANGES = {
     "huge_error": ('"test_score": 0.25', '"test_score": 1e300', "'test_score' is no"),
     "later_best": ('"best_epoch": 2', '"best_epoch": 3', "more epochs than"),
     "other_sizes": ('"n_in": 2', '"n_in": 9', "metadata of other sizes than W"),
-    "no_batch": ('"batch_size": 1, "epoch"', '"batch_size": 0, "epoch"', "'batch_"),
     "error_of_text": ('"test_error": 0.25', '"test_error": "x"', "'test_error' no run"),
-    "number_for_a_name": ('"minibatch SGD"', "7", "'trained_by' no run has"),
-    "list_for_versions": ('{"numpy": "2"}}', "[]}", "'versions' no run has"),
     "metadata_missing": ('"validation_error": 0.25, ', "", "metadata are not all"),
-    "range_of_text": ('"n_in": 2', '"n_in": 2, "feature_range": "x"', "'feature_ra"),
 }
 _TEXT = checkpoint_members()["content.json"].decode()
 CHECKPOINT_JSON = {

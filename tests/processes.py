@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -68,6 +69,15 @@ def run(*command, timeout=300, status=None, **options):
             process.kill()
     assert status in (None, process.returncode), errors
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+
+def with_peak(function, *arguments):
+    """What a function returns, and the most bytes that it took at once."""
+    tracemalloc.start()
+    try:
+        return function(*arguments), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 def fake_compiler(folder, script):

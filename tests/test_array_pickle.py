@@ -1,9 +1,9 @@
 import io
 import pickle
-import tracemalloc
 
 import numpy as np
 import pytest
+from processes import with_peak
 
 from utils.files import array_pickle
 from utils.files.array_pickle import ArrayPickleError
@@ -58,13 +58,11 @@ def test_load_python_2_byte_strings():
 
 
 def test_load_stream_takes_no_memory_for_a_claim():
-    tracemalloc.start()
-    try:
+    def load():
         with pytest.raises(ArrayPickleError, match="cut short"):
             array_pickle.load(io.BytesIO(b"\x80\x02X\xff\xff\xff\x7fx"), size=4 * 2**30)
-        assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
-    finally:
-        tracemalloc.stop()
+
+    assert with_peak(load)[1] < 8 * 2**20
 
 
 @pytest.mark.parametrize("protocol", range(6))
@@ -78,12 +76,8 @@ def test_load_many_arrays_of_one_byte(protocol):
 @pytest.mark.parametrize("protocol", range(6))
 def test_load_takes_memory_once_for_the_elements_of_an_array(protocol):
     raw = pickle.dumps(np.ones(2**20), protocol)
-    tracemalloc.start()
-    try:
-        loaded = array_pickle.load(io.BytesIO(raw), size=len(raw))
-        assert tracemalloc.get_traced_memory()[1] < 1.25 * loaded.nbytes
-    finally:
-        tracemalloc.stop()
+    loaded, peak = with_peak(array_pickle.load, io.BytesIO(raw), None, len(raw))
+    assert peak < 1.25 * loaded.nbytes
 
 
 # The elements of an array as Python 2 wrote them in protocol 0.

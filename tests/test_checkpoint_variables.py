@@ -94,14 +94,6 @@ def test_variable_that_differs_is_named(written, position, other, difference):
     assert "with the script as it was" in str(error.value)
 
 
-def test_fewer_or_more_variables_are_named(written):
-    written(make_variables())
-    with pytest.raises(CheckpointError, match="rng is missing, in the checkpoint a"):
-        resumed(make_variables()[:4])
-    with pytest.raises(CheckpointError, match="more is .*, in the checkpoint missing"):
-        resumed([*make_variables(), shared(1.0, "more")])
-
-
 def test_variable_that_cannot_be_kept_is_named_before_the_training():
     twister = np.random.Generator(np.random.MT19937(1))
     with pytest.raises(CheckpointError, match="odd: expected numbers or a random"):

@@ -74,10 +74,17 @@ def test_port_without_a_scheduler_behind_it(answer, monkeypatch):
             Cluster(scheduler=address)
 
 
-def test_address_that_distributed_cannot_use():
-    """Without certificates, that is; it says so with a `TypeError`."""
-    with ends_in(ClusterError, "^tls://a:1: no scheduler answers there .*ssl_context"):
-        Cluster(scheduler="tls://a:1")
+@pytest.mark.parametrize(
+    "address, reason",
+    [
+        ("tls://a:1", "TypeError.*ssl_context"),  # it wants certificates
+        ("tcp://127.0.0.1:9", "no answer in 0.5 s"),  # where nobody listens
+    ],
+)
+def test_address_without_a_scheduler(address, reason, monkeypatch):
+    monkeypatch.setattr(cluster, "ANSWER_SECONDS", 0.5)
+    with ends_in(ClusterError, f"^{address}: no scheduler answers there .{reason}"):
+        Cluster(scheduler=address)
 
 
 @needs_posix

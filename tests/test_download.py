@@ -181,13 +181,6 @@ def test_download_folder_that_cannot_be_made(tmp_path, server, monkeypatch):
     assert server.seen == []
 
 
-def test_download_offline_asks_nobody(server, monkeypatch):
-    use_mirrors(monkeypatch, server, "good")
-    with pytest.raises(MnistUnavailableError):
-        find_mnist(offline=True)
-    assert server.seen == []
-
-
 def test_download_slow_server(server, monkeypatch):
     use_mirrors(monkeypatch, server, "good")
     monkeypatch.setattr(download, "GRACE_SECONDS", -1000.0)

@@ -64,11 +64,6 @@ def test_no_compiler(run, tmp_path, tiny_npz):
     assert_c_is_refused(run, tiny_npz, tmp_path)
 
 
-def test_more_threads_than_cores(run, tmp_path, tiny_npz):
-    finished = run(SGD, *TINY, tiny_npz, environment={"OMP_NUM_THREADS": 64})
-    assert_worked(finished, tmp_path)
-
-
 @needs_posix
 @pytest.mark.parametrize(
     "environment",

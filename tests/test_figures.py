@@ -76,12 +76,6 @@ def test_curves_hold_the_numbers_of_the_run():
     assert "test error 25.00 %" in shown and "test error of each new best" in shown
 
 
-def test_curves_of_one_validation():
-    figure = figures.learning_curve(LearningCurves(HISTORY[:1], METADATA))
-    assert "Best model: epoch 1 (dashed)" in words(figure)
-    pixels(figure)
-
-
 def test_saved_as_png_and_svg_the_same_each_time(tmp_path, monkeypatch):
     evaluation = example(n=9)
     before = dict(matplotlib.rcParams)

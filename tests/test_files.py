@@ -7,7 +7,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from utils.files import WriteError, atomic, write_atomic
+from utils.files import WriteError, atomic, make_folder, write_atomic
 
 
 def assert_untouched(path):
@@ -144,6 +144,13 @@ def test_folder_without_permission(old):
             os.seteuid(0)
         old.parent.chmod(0o755)
     assert_untouched(old)
+
+
+def test_folder_in_which_no_file_can_be_written(tmp_path, monkeypatch):
+    refuse = Mock(side_effect=PermissionError(13, "Permission denied"))
+    monkeypatch.setattr(atomic.os, "open", refuse)
+    with pytest.raises(WriteError, match=r"cannot be written to \(Permission denied\)"):
+        make_folder(tmp_path)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs RLIMIT_FSIZE")

@@ -395,10 +395,7 @@ def test_size_decides(static, n_in, n_out, fused):
         b = pt.tensor("b", dtype="float64", shape=(n_out,))
         m.inputs += [W, b]
     else:
-        W, b = (
-            pytensor.shared(np.zeros((n_in, n_out))),
-            pytensor.shared(np.zeros(n_out)),
-        )
+        W, b = map(pytensor.shared, (np.zeros((n_in, n_out)), np.zeros(n_out)))
     m.params, p = [W, b], softmax_of(m.x, W, b)
     assert_graph(m, m.with_gradients(m.loss(p)), LOSS if fused else [])
     assert_graph(m, [errors_of(p, m.y)], ERRORS if fused else [])

@@ -21,11 +21,7 @@ CASES = {
     "model-whole": (LONG_BYTES, b"", "found at most 536870905"),
     "checkpoint-whole": (b"PK\3\4", ZIP_END, LARGER),
     "npz-whole": (b"PK\3\4", ZIP_END, LARGER),
-    "gzip-whole": (
-        gzip.compress(pickle_bytes()),
-        b"",
-        "at most 1048576 zeros after gzip data",
-    ),
+    "gzip-whole": (gzip.compress(pickle_bytes()), b"", "at most 1048576 zeros after"),
 }
 
 

@@ -10,7 +10,7 @@ import reference
 from scipy.special import softmax
 
 import logistic_sgd
-from logistic_sgd import LogisticRegression, load_data, predict, sgd_optimization_mnist
+from logistic_sgd import LogisticRegression, load_data, sgd_optimization_mnist
 from utils.backends import compilation_mode
 from utils.errors import HyperparameterError
 
@@ -106,35 +106,6 @@ def test_errors_of_what_are_no_labels(examples, y, error, message):
         examples[0].errors(y())
 
 
-def test_stacked_on_a_hidden_layer_trains_both(examples, by_python):
-    _, values = examples
-    rng = np.random.default_rng(4)
-    with pytensor.config.change_flags(floatX="float64"):
-        x, y = T.dmatrix("x"), T.ivector("y")
-        hidden_W = pytensor.shared(rng.normal(size=(7, 6)), name="hidden_W")
-        classifier = LogisticRegression(T.tanh(T.dot(x, hidden_W)), n_in=6, n_out=4)
-        cost = classifier.negative_log_likelihood(y)
-        params = [hidden_W, *classifier.params]
-        updates = [
-            (param, param - 0.5 * gradient)
-            for param, gradient in zip(params, T.grad(cost, params), strict=True)
-        ]
-        train = pytensor.function([x, y], cost, updates=updates)
-
-    # The same steps by hand; tanh' = 1 - tanh^2.
-    V, W, b = hidden_W.get_value(), np.zeros((6, 4)), np.zeros(4)
-    for _ in range(20):
-        hidden = np.tanh(values["x"] @ V)
-        expected, g_W, g_b = reference.cost_and_gradients(W, b, hidden, values["y"])
-        p = softmax(hidden @ W + b, axis=1)
-        p[np.arange(9), values["y"]] -= 1
-        g_V = values["x"].T @ (p @ W.T / 9 * (1 - hidden**2))
-        V, W, b = V - 0.5 * g_V, W - 0.5 * g_W, b - 0.5 * g_b
-        assert train(values["x"], values["y"]) == pytest.approx(expected, rel=1e-9)
-    np.testing.assert_allclose(hidden_W.get_value(), V, rtol=1e-8)
-    np.testing.assert_allclose(classifier.W.get_value(), W, rtol=1e-8)
-
-
 @pytest.mark.parametrize("floatX", ["float32", "float64"])
 def test_load_data_gives_shared_variables(floatX, tiny_npz, tiny_splits):
     with pytensor.config.change_flags(floatX=floatX):
@@ -198,40 +169,6 @@ def test_training_minibatch_larger_than_a_split(tiny_npz, tmp_path):
 
 
 def test_training_refuses_hyperparameters_before_data_is_read(capsys):
-    with pytest.raises(HyperparameterError, match="learning_rate"):
-        sgd_optimization_mnist(learning_rate=-1, dataset="no such file")
-    assert capsys.readouterr().out == ""
-
-
-@pytest.fixture
-def trained(tiny_npz, tmp_path):
-    path = tmp_path / "trained.pkl"
-    with pytensor.config.change_flags(floatX="float32"):
-        sgd_optimization_mnist(
-            0.5, n_epochs=3, dataset=tiny_npz, batch_size=10, model=path
-        )
-    return path
-
-
-def predictions(path, x):
-    with open(path, "rb") as file:
-        saved = pickle.load(file)
-    return np.argmax(x @ saved.W.get_value() + saved.b.get_value(), axis=1)
-
-
-def test_predict_first_ten_of_a_dataset(trained, tiny_npz, tiny_splits, capsys):
-    expected = predictions(trained, tiny_splits[2][0][:10])
-    capsys.readouterr()
-    found = predict(trained, tiny_npz)
-    np.testing.assert_array_equal(found, expected)
-    assert capsys.readouterr().out == (
-        f"Predicted values for the first 10 examples in test set:\n{expected}\n"
-    )
-
-
-def test_predict_images(trained, tiny_splits, capsys):
-    x = tiny_splits[2][0]
-    capsys.readouterr()
-    found = predict(trained, images=x.tolist())
-    np.testing.assert_array_equal(found, predictions(trained, x))
+    with pytest.raises(HyperparameterError, match="learning_rate is None: expected"):
+        sgd_optimization_mnist(learning_rate=None, dataset="no such file")
     assert capsys.readouterr().out == ""

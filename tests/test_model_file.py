@@ -25,13 +25,8 @@ def test_load_gives_back_parameters_and_metadata(saved):
     np.testing.assert_array_equal(loaded.W.get_value(), np.arange(12).reshape(4, 3))
     np.testing.assert_array_equal(loaded.b.get_value(), [1, 2, 3])
     assert loaded.W.get_value().dtype == "float32"
-    expected = {
-        "n_in": 4,
-        "n_out": 3,
-        "floatX": "float32",
-        "dataset": "digits",
-        "epoch": 2,
-    }
+    expected = {"n_in": 4, "n_out": 3, "floatX": "float32"}
+    expected |= {"dataset": "digits", "epoch": 2}
     assert expected.items() <= loaded.metadata.items()
     assert loaded.metadata["versions"]["numpy"] == np.__version__
 
@@ -68,13 +63,6 @@ def test_file_names_arrays_and_one_class_only(saved):
 def test_load_missing_file_says_what_to_do(tmp_path):
     with pytest.raises(ModelFileError, match="cannot be read .*python logistic_sgd.py"):
         model_file.load(tmp_path / "missing.pkl", LogisticRegression)
-
-
-def test_load_a_pickle_that_is_no_model(tmp_path):
-    path = tmp_path / "other.pkl"
-    path.write_bytes(pickle.dumps({"W": 1}))
-    with pytest.raises(ModelFileError, match="expected a saved LogisticRegression"):
-        model_file.load(path, LogisticRegression)
 
 
 GOOD_W, GOOD_b = np.zeros((4, 3), "float32"), np.zeros(3, "float32")

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pytensor import config
 from small_files import (
     ARRAYS,
     checkpoint_content,
@@ -19,7 +18,7 @@ from small_files import (
 import logistic_cg
 import logistic_sgd
 from utils import digit_image
-from utils.errors import WriteError
+from utils.errors import CheckpointError, ModelFileError, WriteError
 from utils.training import checkpoint_file, places
 
 MAIN = {"sgd": logistic_sgd.main, "cg": logistic_cg.main}
@@ -81,8 +80,7 @@ def test_no_file_is_written_that_is_another(here, capsys, script, line, own, oth
     if "--plot" in line:
         pytest.importorskip("matplotlib", reason="needs the extra `plot`")
     before = content(here)
-    with config.change_flags(floatX=config.floatX):
-        assert MAIN[script]([*line.split(), *SHORT]) == 1
+    assert MAIN[script]([*line.split(), *SHORT]) == 1
     out, error = capsys.readouterr()
     assert out == "" and len(error.splitlines()) == 1
     expected, found = error.split("found that of")
@@ -100,20 +98,30 @@ def test_functions_refuse_it_too(here, own):
     assert content(here) == before
 
 
-@pytest.mark.parametrize("own", ["model", "checkpoint"])
+@pytest.mark.parametrize("script", MAIN)
 @pytest.mark.parametrize(
-    "place, message",
+    "option, place, message",
     [
-        ("nowhere/x", "nowhere/x: cannot be written .*create the folder"),
-        ("idx", "idx: cannot be written .it is a folder"),
-        ("x" * 5000, "x: cannot be written .* too long"),
+        ("--model", "nowhere/m.pkl", "cannot be written .*create the folder"),
+        ("--model", "x" * 5000, "cannot be written .* too long"),
+        ("--checkpoint", "idx", "cannot be written .it is a folder"),
+        ("--history", "nowhere/h.csv", "cannot be written .*create the folder"),
+        ("--report", ".", "cannot be written .it is a folder"),
+        ("--plot", "d.npz", "cannot be made .*name a folder"),
+        ("--plot", "", "cannot be made"),
     ],
 )
-def test_place_that_cannot_be_written_is_told_before(here, capsys, own, place, message):
+def test_place_that_cannot_be_written_is_told_before(
+    here, capsys, script, option, place, message
+):
+    if option == "--plot":
+        pytest.importorskip("matplotlib", reason="needs the extra `plot`")
     before = content(here)
-    with pytest.raises(WriteError, match=message):
-        logistic_sgd.sgd_optimization_mnist(0.1, 1, "d.npz", 1, **{own: place})
-    assert capsys.readouterr().out == "" and content(here) == before
+    assert MAIN[script](["--dataset", "d.npz", option, place, *SHORT]) == 1
+    out, error = capsys.readouterr()
+    assert out == "" and len(error.splitlines()) == 1
+    assert re.match(f"logistic_{script}.py: error: {place}: {message}", error)
+    assert content(here) == before
 
 
 @pytest.mark.parametrize(
@@ -121,7 +129,7 @@ def test_place_that_cannot_be_written_is_told_before(here, capsys, own, place, m
     [
         ({"resume": "c"}, []),
         ({"resume": "c", "checkpoint": "./c"}, []),
-        ({"resume": "c", "checkpoint": "d", "model": "m.pkl"}, []),
+        ({"resume": "c", "checkpoint": "d", "model": "../new.pkl"}, []),
         ({"dataset": "npy", "model": "npy/m.pkl"}, ["npy/h.csv"]),
         ({"dataset": "digits", "model": "digits"}, []),
         ({"dataset": (ARRAYS["x_train"], ARRAYS["y_train"])}, []),
@@ -135,6 +143,26 @@ def test_places_that_suit_each_other_are_left_alone(here, given, others):
 
 
 @pytest.mark.parametrize(
+    "place, error, found",
+    [
+        ("letter.txt", ModelFileError, "letter.txt: .*does not replace"),
+        ("x" * 5000, WriteError, "too long"),
+        ("../new.pkl", CheckpointError, "outside the current folder"),
+        (f"{os.devnull}/m.pkl", CheckpointError, "outside the current folder"),
+    ],
+)
+def test_strangers_checkpoint_chooses_no_place_for_harm(here, place, error, found):
+    (here / "letter.txt").write_text("Dear Sir")
+    kept = checkpoint_content()
+    kept["arguments"]["model"] = place
+    (here / "c").write_bytes(checkpoint_file.dumps(kept))
+    before = content(here)
+    with pytest.raises(error, match=found):
+        logistic_sgd.sgd_optimization_mnist(resume="c")
+    assert content(here) == before and not (here.parent / "new.pkl").exists()
+
+
+@pytest.mark.parametrize(
     "pictures, model, found",
     [
         (["a.png"], "m.pkl", "found another file"),  # which is the user's own
@@ -142,19 +170,15 @@ def test_places_that_suit_each_other_are_left_alone(here, given, others):
         (["m.png"], "m_seen.png", r"found that of the model \(--model\)"),
     ],
 )
-def test_prediction_replaces_no_file_of_the_user(here, capsys, pictures, model, found):
+def test_prediction_replaces_no_file_of_the_user(here, pictures, model, found):
     Image = pytest.importorskip("PIL.Image", reason="needs the extra `plot`")
     for name in ("a.png", "m.png", "a_seen.png"):
         Image.fromarray(np.tri(30, dtype="uint8") * 255).save(name)
     for name in ("m.pkl", "m_seen.png"):
         (here / name).write_bytes(model_bytes(np.zeros((784, 10), "float32")))
     before = content(here)
-    options = ["--model", model, "--plot", "."]
-    with config.change_flags(floatX=config.floatX):
-        assert logistic_sgd.main(["--predict", *pictures, *options]) == 1
-    assert re.search(rf"expected .*\(--plot\), {found}", capsys.readouterr().err)
-    with pytest.raises(WriteError, match=found):
-        logistic_sgd.predict_digits(map(here.joinpath, pictures), model, plot=here)
+    with pytest.raises(WriteError, match=rf"expected .*\(--plot\), {found}"):
+        logistic_sgd.predict_digits(map(here.joinpath, pictures), model, plot=".")
     assert content(here) == before
 
 

@@ -45,7 +45,7 @@ def bars(tmp_path):
 
 def test_script_prints_three_best_and_reads_past_bad_pictures(run, bars):
     (bars / "horizontal.png").rename(bars / "größe\x1b[1m.png")
-    names = ["blank.png", "vertical.png", "missing.png", "größe\x1b[1m.png"]
+    names = ["blank.png", "vertical.png", "gone\n\x9b2J\udcff", "größe\x1b[1m.png"]
     done = run(SGD, "--predict", *names, environment={"PYTHONIOENCODING": "ascii"})
     assert done.returncode == 1
     share = r"\d+\.\d %"
@@ -57,7 +57,7 @@ def test_script_prints_three_best_and_reads_past_bad_pictures(run, bars):
     errors = done.stderr.splitlines()
     assert len(errors) == 2
     assert errors[0].startswith("logistic_sgd.py: error: blank.png: the picture is ")
-    assert errors[1].startswith("missing.png: cannot be read")
+    assert errors[1].startswith(r"gone\n\x9b2J\udcff: cannot be read")
 
 
 def test_probabilities_are_softmax_of_the_pixels(bars, capsys):

@@ -91,12 +91,19 @@ def test_another_start_is_refused():
         (lambda kept: kept["costs"].put(0, np.nan), "NaN or infinite"),
         (lambda kept: kept["gradients"].put(-1, np.inf), "NaN or infinite"),
         (lambda kept: kept.update({n: kept[n][:3] for n in kept}), "at least 4, .* 3"),
+        (lambda kept: kept.clear(), "of equal number"),
+        (lambda kept: kept.update(more=5), "of equal number"),
+        (lambda kept: kept.update(costs=kept["costs"][1:]), "of equal number"),
+        (lambda kept: kept.update(gradients=kept["gradients"].astype("f4")), "float32"),
+        (lambda kept: kept.update(gradients=kept["gradients"][:, 1:]), "the theta of"),
+        (lambda kept: kept.update(digests=kept["digests"][:, 1:]), "the theta of"),
     ],
 )
 def test_evaluations_of_no_run_are_refused(change, found):
-    first = Replay()
+    first, resumed = Replay(), Replay()
     run(first, 3)
     kept = first.recorded()
     change(kept)
-    with pytest.raises(CheckpointError, match=f"run.ckpt: .*finite.*{found}"):
-        Replay().restore(kept, 3, "run.ckpt")
+    with pytest.raises(CheckpointError, match=f"run.ckpt: expected .*{found}"):
+        resumed.restore(kept, 3, "run.ckpt")
+        resumed.function(functools.partial(pytest.fail, "computed"))(START)

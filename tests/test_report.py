@@ -49,14 +49,7 @@ def rows(page, start):
 
 
 def test_head_tells_the_errors_and_why_they_differ():
-    evaluation = example(
-        n=30,
-        dataset="data/digits.npz",
-        validation_error=0.2,
-        test_error=0.25,
-        batch_size=20,
-        epoch=4,
-    )
+    evaluation = example(n=30, dataset="data/digits.npz")
     words = Reader(render(evaluation)).words
     assert "Logistic regression on digits.npz" in words
     assert "20.000000 %" in words and "25.000000 %" in words
@@ -97,22 +90,6 @@ def test_latest_model_is_marked_after_a_number_of_steps():
     assert page.count("latest model: step 50<") == 2
     assert "best" not in re.sub(r"<style>.*?</style>", "", page, flags=re.S)
     assert "latest model" in Reader(page).words and "step 50of 5" in Reader(page).words
-
-
-@pytest.mark.parametrize(
-    "history",
-    [
-        [(1, 9, 0.9, 0.5, 0.5, 1.0)],
-        [(1, 9, float("nan"), 0.5, 0.5, 1.0), (2, 19, float("nan"), 0.5, 0.5, 2.0)],
-        [(1, i, 0.9 / (i + 1), 0.5 / (i + 1), 0.5, 1.0) for i in range(5000)],
-        [(i + 1, -1, 2.3, 0.0, 0.0, 1.0) for i in range(50)],
-    ],
-    ids=["one", "no finite cost", "many in an epoch", "all equal"],
-)
-def test_curves_of_odd_histories(history):
-    page = render(dataclasses.replace(example(), history=history))
-    assert "nan" not in re.sub(r"<style>.*?</style>", "", page, flags=re.S)
-    assert len(page) < 100_000
 
 
 def image(uri):
@@ -231,4 +208,4 @@ def test_curves_of_any_history_lie_in_their_charts(history):
     for points in re.findall(r'points="([^"]*)"', page):
         for x, y in (map(float, point.split(",")) for point in points.split()):
             assert 0 <= x <= 400 and 0 <= y <= 250
-    assert not re.search(r'="-?(nan|inf)', page)
+    assert not re.search(r'="-?(nan|inf)', page) and len(page) < 100_000

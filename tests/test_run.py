@@ -11,7 +11,7 @@ from small_files import make_splits, model_bytes
 
 from logistic_cg import cg_optimization_mnist
 from logistic_sgd import LogisticRegression, sgd_optimization_mnist
-from utils.errors import DivergenceError, HyperparameterError
+from utils.errors import DivergenceError
 from utils.training import Monitor, Run, TrainingStopped
 
 
@@ -59,10 +59,8 @@ def test_last_update_that_overflows_leaves_the_old_model(end, tmp_path, capsys):
     old = tmp_path / "m.pkl"
     old.write_bytes(model_bytes())
     before = old.read_bytes()
-    data, files = (
-        make_splits((20, 20, 20)),
-        {"model": old, "checkpoint": tmp_path / "c"},
-    )
+    files = {"model": old, "checkpoint": tmp_path / "c"}
+    data = make_splits((20, 20, 20))
     message = r"W became NaN or infinite .epoch 1, .* try a learning rate below 1e\+39"
     with config.change_flags(floatX="float32"):
         with pytest.raises(DivergenceError, match=message):
@@ -130,8 +128,3 @@ def test_stop_comes_at_the_next_minibatch_with_a_summary(run):
 def test_setting_of_the_other_function_is_named(train, setting):
     with pytest.raises(TypeError, match=f"got an unexpected argument '{setting}'"):
         train(**{setting: 3})
-
-
-def test_learning_rate_is_needed():
-    with pytest.raises(HyperparameterError, match="learning_rate is None: expected"):
-        sgd_optimization_mnist(learning_rate=None)

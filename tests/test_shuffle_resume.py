@@ -67,6 +67,8 @@ def test_checkpoint_without_the_options_is_as_it_was(train):
 @pytest.mark.parametrize(
     "run, change, message",
     [
+        ({}, {"batch_size": 20}, "batch_size is 20, in the checkpoint 12"),
+        ({}, {"learning_rate": 0.25}, "learning_rate is 0.25, in the checkpoint 0.5"),
         ({"shuffle": 1}, {"shuffle": 2}, "shuffle is 2, in the checkpoint 1"),
         ({"shuffle": 1}, {"shuffle": None}, "shuffle is None, in the checkpoint 1"),
         ({}, {"shuffle": 0}, "shuffle is 0, in the checkpoint None"),

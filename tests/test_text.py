@@ -4,7 +4,6 @@ import itertools
 import os
 import re
 
-import numpy as np
 import pytest
 from processes import SGD
 from small_files import (
@@ -16,7 +15,7 @@ from small_files import (
 )
 
 import logistic_sgd
-from utils.errors import DatasetError, HyperparameterError
+from utils.errors import DatasetError
 from utils.text import shown
 from utils.training import Monitor, TrainingStopped, checkpoint_file, model_file
 
@@ -103,18 +102,6 @@ def test_error_is_one_printable_line(what, printed):
     assert all(words.isprintable() for words in usage)
 
 
-def test_each_picture_has_a_line_of_its_own(printed):
-    pytest.importorskip("PIL", reason="needs the extra `plot`")
-    write("m.pkl", model_bytes(np.zeros((784, 3), "f4"), {}))
-    status, lines = printed("--predict", "1.png", HOSTILE, "2.png", "--model", "m.pkl")
-    assert status == 1
-    assert [line.split(": cannot")[0] for line in lines] == [
-        f"{SGD}: error: 1.png",
-        SAFE,
-        "2.png",
-    ]
-
-
 @pytest.mark.parametrize(
     "tell",
     [
@@ -136,18 +123,11 @@ def test_lines_of_the_tutorial_may_be_several(capsys):
     assert capsys.readouterr().out == "one\n\ttwo \\x1b[31m\n"
 
 
-def test_remark_of_predict(printed, capsys):
-    write("m.pkl", model_bytes(np.zeros((12, 3), "f4"), {"dataset": NOT_UTF8}))
-    logistic_sgd.predict("m.pkl", "tiny.npz")
-    (line,) = capsys.readouterr().err.splitlines()
-    assert f"... the model was trained on {SAFE}" in line and line.isprintable()
-
-
 def test_startup(run):
     program = "from utils.cli import startup; startup.prepare('__main__')"
     flags = {"PYTENSOR_FLAGS": f"base_compiledir={os.devnull}/\x1b[31m"}
     finished = run("-c", program, environment=flags, status=1)
-    assert r"/\x1b[31m cannot be used" in finished.stderr
+    assert r"/\x1b[31m cannot be used (Not a directory): name ano" in finished.stderr
 
 
 def test_run_on_a_dataset_of_such_a_name(printed, tmp_path):
@@ -179,11 +159,8 @@ def wide(shape):
     "arguments",
     [
         lambda: [*TINY, "--batch-size", LONG],
-        lambda: [*TINY, "--n-epochs", f"-{LONG}"],
         lambda: [*TINY, "--n-epochs", LONG * 20],
-        lambda: [*TINY, "--shuffle", f"-{LONG}"],
         lambda: [*TINY, "--learning-rate", f"{LONG}x"],
-        lambda: [f"--{LONG}"],
         lambda: ["--dataset", wide((2**62,) * 30)],
     ],
 )
@@ -192,13 +169,3 @@ def test_long_number_is_not_repeated(arguments, printed):
     assert status in (1, 2)
     assert re.search(r"\d{20}\.\.\. \(\d+ digits\)", lines[-1])
     assert not re.search(r"\d{61}", lines[-1])
-
-
-@pytest.mark.parametrize(
-    "argument, value",
-    [("n_epochs", -1), ("batch_size", 1), ("shuffle", -1), ("learning_rate", 1)],
-)
-def test_number_that_python_does_not_write_out(argument, value, tiny_npz):
-    arguments = {"dataset": tiny_npz} | {argument: value * 10**5000}
-    with pytest.raises(HyperparameterError, match="number of more than 4300 digits"):
-        logistic_sgd.sgd_optimization_mnist(**arguments)

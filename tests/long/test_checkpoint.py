@@ -9,7 +9,6 @@ from cut_off import MIDDLE, TRAININGS, check_resumed, cut_off, in_folder, resume
 from test_checkpoint import (  # noqa: F401
     test_backend_may_change,
     test_best_model_is_written_again,
-    test_checkpoint_and_model_in_one_file,
     test_checkpoint_holds_the_history,
     test_checkpoint_of_the_other_script_is_named,
     test_checkpoint_that_cannot_be_written_is_told_after_the_result,

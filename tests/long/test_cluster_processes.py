@@ -171,15 +171,6 @@ def test_sigterm_while_workers_start(train, seconds):
     assert_gone(others)
 
 
-def test_no_scheduler_at_the_address(train, folder):
-    before = time.monotonic()
-    run = train("--scheduler", "tcp://127.0.0.1:9")
-    output, (line,) = rest(run)
-    assert time.monotonic() - before < PATIENCE
-    assert (run.returncode, output) == (1, [])
-    assert re.search(r"error: tcp://127.0.0.1:9: no scheduler answers there", line)
-
-
 class ByHand:
     """A scheduler and workers, each started by a command of its own."""
 

@@ -12,8 +12,6 @@ import numpy as np
 from .pickled_arrays import ArrayPickleError
 from .unpickler import MAX_OPCODES, ArrayUnpickler
 
-__all__ = ["ArrayPickleError", "load"]
-
 MAX_DEPTH = 64
 _PLAIN_TYPES = {str, bytes, int, float, bool, type(None), np.ndarray}
 

@@ -1,12 +1,5 @@
 """A training run: its state, its files, how it is resumed, and its model's input."""
 
-from utils.errors import (
-    CheckpointError,
-    DivergenceError,
-    HyperparameterError,
-    ModelFileError,
-)
-
 from .model_input import ModelInput
 from .monitor import Monitor, TrainingStopped
 from .objective import Objective
@@ -17,10 +10,6 @@ from .settings import Settings
 from .state import TrainingResult
 
 __all__ = [
-    "CheckpointError",
-    "DivergenceError",
-    "HyperparameterError",
-    "ModelFileError",
     "ModelInput",
     "Monitor",
     "Objective",

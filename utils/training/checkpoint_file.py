@@ -169,15 +169,13 @@ def _check(content):
         _expect(type(content[part]) is kind, f"a {part} that is no {kind.__name__}")
     arguments, state = content["arguments"], content["state"]
     for name, value in arguments.items():
-        sound = type(value) is ARGUMENTS.get(name)
-        if sound:
-            is_text = type(value) is str
-            sound = can_be_a_name(value) if is_text else within_bounds(name, value)
+        sound = type(value) is ARGUMENTS.get(name) and can_be_a_name(value)
+        sound = sound and (type(value) is str or within_bounds(name, value))
         _expect(sound, f"an argument {name[:40]!a} out of place")
     _expect(ALWAYS_GIVEN <= arguments.keys(), "arguments that are not all there")
     _expect([*state] == NUMBERS, "a state of other numbers")
     for name, value in state.items():
-        sound = type(value) in (int, float) and within_bounds(name, value)
+        sound = within_bounds(name, value)
         _expect(sound, f"a state whose {name!a} is no number of a run")
     _check_history(content["history"], state)
     epoch, n_minibatches = state["epoch"], state["iter"] + 1

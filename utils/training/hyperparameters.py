@@ -39,12 +39,11 @@ FIGURES = {
 
 def within_bounds(name, value):
     """Tell if a run can have a number under one of the names above."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return False
     if name in WHOLE:
         least, bits = WHOLE[name]
-        is_whole = isinstance(value, Integral) and not isinstance(value, bool)
-        return is_whole and least <= int(value) < 2**bits
-    if not isinstance(value, Real):
-        return False
+        return isinstance(value, Integral) and least <= int(value) < 2**bits
     try:
         real = float(value)
     except OverflowError:

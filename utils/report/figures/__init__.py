@@ -13,9 +13,6 @@ from .curves import learning_curve
 from .images import mistakes, weights
 from .style import style
 
-__all__ = ["confusion", "draw", "learning_curve", "mistakes", "save", "weights"]
-
-
 PICTURES = {
     "weights": weights,
     "learning_curve": lambda evaluation: learning_curve(evaluation.curves),

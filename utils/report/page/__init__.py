@@ -18,8 +18,6 @@ from utils.report.page.images import mistakes, templates
 from utils.report.page.pad import pad
 from utils.text import shown
 
-__all__ = ["render"]
-
 FOLDER = Path(__file__).parent
 
 # Metadata that the page shows in its head, or in a row of their own.

@@ -3,6 +3,8 @@
 from utils.errors import HyperparameterError
 from utils.text import number
 
+from ..hyperparameters import within_bounds
+
 
 def sharding(shards, cluster, n_train_batches):
     """Return the number of shards, as an argument that a checkpoint keeps.
@@ -20,8 +22,7 @@ def sharding(shards, cluster, n_train_batches):
         )
     if shards is None:
         shards = min(cluster.n_workers, n_train_batches)
-    sound = isinstance(shards, int) and not isinstance(shards, bool)
-    if not sound or not 1 <= shards <= n_train_batches:
+    if not within_bounds("shards", shards) or shards > n_train_batches:
         raise HyperparameterError(
             f"shards is {number(shards)}: expected a whole number from 1 to "
             f"{n_train_batches}, the minibatches of the training set."
