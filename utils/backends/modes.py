@@ -18,9 +18,9 @@ def compilation_mode(backend="auto"):
     ----------
     backend : {"auto", "c", "numba", "jax"}
         "auto" (default) is the mode or linker that ``PYTENSOR_FLAGS`` (or
-        ``.pytensorrc``) names, otherwise C where a C++ compiler works, otherwise
-        Numba. "jax" compiles through XLA for the GPU or TPU that JAX sees, otherwise
-        for the CPU, and keeps shared variables there.
+        ``.pytensorrc``) names, with JAX as "jax", otherwise C where a C++ compiler
+        works, otherwise Numba. "jax" compiles through XLA for the GPU or TPU that JAX
+        sees, otherwise for the CPU, and keeps shared variables there.
 
     Returns
     -------
@@ -31,6 +31,10 @@ def compilation_mode(backend="auto"):
     BackendError
         Where the backend is unknown or refused, or what it needs is not installed.
     """
+    named = {str(config.mode).lower(), config.linker}
+    if backend == "auto":
+        # PyTensor's own modes of these cannot compile the lesson's graphs.
+        backend = next(iter(named & {"jax", "pytorch", "mlx"}), "auto")
     if backend == "pytorch":
         raise BackendError(
             "Backend 'pytorch' is refused: PyTensor's PyTorch backend has no Argmax, "
@@ -43,7 +47,7 @@ def compilation_mode(backend="auto"):
         )
     _check_settings()
     if backend == "auto":
-        if config.mode != "Mode" or config.linker != "auto":
+        if named != {"mode", "auto"}:
             return get_mode(None)
         backend = "numba" if c_compiler.find().error else "c"
     if backend == "c" and c_compiler.find().error:
