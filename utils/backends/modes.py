@@ -60,6 +60,7 @@ def compilation_mode(backend="auto"):
             "numba."
         )
     if backend == "numba":
+        _check_numba()
         compile_cache.mend_numba()
         return get_mode("NUMBA")
     if backend == "jax":
@@ -92,6 +93,21 @@ def _check_settings():
                 f"PyTensor's setting {name}={getattr(config, name)} cannot be used: "
                 f"{remedy} (PYTENSOR_FLAGS or .pytensorrc)."
             )
+
+
+def _check_numba():
+    """Refuse settings in NUMBA_ variables with which PyTensor cannot use Numba."""
+    try:
+        from numba import config as settings
+
+        error = "it compiles nothing" if settings.DISABLE_JIT else ""
+    except (ImportError, ValueError) as failed:
+        error = failed
+    if error:
+        raise BackendError(
+            f"The backend numba cannot be used ({error}): mend or unset the "
+            "environment variables that begin with NUMBA_, such as NUMBA_DISABLE_JIT."
+        )
 
 
 def shared_variables(*functions, updated=False):
