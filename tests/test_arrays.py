@@ -111,6 +111,9 @@ BAD = {
     "sorted": ((X, np.arange(14) // 5), "sorted from 0 to 2: .*Shuffle x and y"),
     "sorted down": ((X, 9 - np.arange(14) // 5), "sorted from 9 to 7"),
     "nearly sorted": ((X, np.r_[1, 0, 1:13]), "Shuffle data that are sorted by class"),
+    "masked": ((np.ma.masked_less(X * Y[:, None], 1), Y), "found one with 20 masked"),
+    "masked labels": ((X, np.ma.masked_equal(Y, 2)), "found one with 4 masked"),
+    "signs": ((X, Y % 2 * 2 - 1), "found -1 at example .*numpy.unique"),
     "a name": ("arrays (9 + 1 + 1 examples of 4, 0123456789abcdef)", "in no file"),
 }
 

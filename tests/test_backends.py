@@ -60,6 +60,23 @@ def test_auto_yields_to_the_mode_of_the_flags():
         assert isinstance(compilation_mode("auto").linker, NumbaLinker)
 
 
+@pytest.mark.parametrize(
+    "setting, value, message",
+    [
+        ("mode", "JAX", r"pip install -e '\.\[jax\]'"),
+        ("linker", "jax", r"pip install -e '\.\[jax\]'"),
+        ("mode", "PYTORCH", "'pytorch' is refused"),
+        ("mode", "MLX", "'mlx' is not known"),
+    ],
+)
+def test_backend_of_the_flags_is_checked(monkeypatch, setting, value, message):
+    monkeypatch.delitem(sys.modules, "utils.backends.jax_backend", raising=False)
+    monkeypatch.setitem(sys.modules, "jax", None)
+    with pytensor.config.change_flags(**{setting: value}):
+        with pytest.raises(BackendError, match=message):
+            compilation_mode()
+
+
 def test_unknown_backend_and_pytorch_are_refused_with_the_reason():
     with pytest.raises(BackendError, match="'cuda' is not known.*auto, c, numba, jax"):
         compilation_mode("cuda")

@@ -100,6 +100,12 @@ def test_too_few_files():
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
+def test_too_little_memory():
+    """For ten million processes no machine has it."""
+    with ends_in(ClusterError, "at most [0-9]+ workers, .*found 10000000: start about"):
+        Cluster(workers=10**7)
+
+
 def test_too_few_threads(monkeypatch):
     """As under ``ulimit -u``, which counts threads, and does not hold for root."""
     start, n = threading.Thread.start, 0

@@ -176,6 +176,14 @@ def png(values, claim=None):
     return bytes(raw)
 
 
+def torn_tiff():
+    """A TIFF file whose compressed data are no longer those that were written."""
+    file = io.BytesIO()
+    page = Image.fromarray(NOISE.astype("uint8"))
+    page.save(file, "TIFF", compression="tiff_adobe_deflate")
+    return file.getvalue().replace(file.getvalue()[30:60], bytes(30))
+
+
 NOISE = np.random.default_rng(3).normal(128, 30, (40, 40)).clip(0, 255)
 FILLED = np.pad(np.zeros((36, 36)), 2, constant_values=255)
 BAD = {
@@ -188,12 +196,14 @@ BAD = {
     "cut off": (png(NOISE)[:200], "cannot be read as a picture"),
     "a claim": (png(NOISE, (60000, 60000)), "more than .* pixels.*: make it smaller"),
     "a smaller claim": (png(NOISE, (10000, 10000)), "more than .* pixels"),
+    "data of a TIFF": (torn_tiff(), "cannot be read as a picture"),
     "one that Pillow allows": (png(NOISE, (9400, 9500)), "than 52,428,800 pixels"),
 }
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_read_says_in_one_line_what_is_wrong(tmp_path, kind):
+def test_read_says_in_one_line_what_is_wrong(tmp_path, kind, capfd, recwarn):
+    """Decoders say nothing themselves, in Python or below it."""
     data, message = BAD[kind]
     path = tmp_path / "bad.png"
     path.write_bytes(data)
@@ -201,6 +211,7 @@ def test_read_says_in_one_line_what_is_wrong(tmp_path, kind):
         read(path)
     assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
+    assert capfd.readouterr().err == "" and not recwarn
 
 
 def test_read_a_missing_file_and_a_folder(tmp_path):

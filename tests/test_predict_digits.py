@@ -99,6 +99,15 @@ def test_previews_show_both_and_overwrite_neither(bars):
     assert rows.max() == pytest.approx(102, abs=1)
 
 
+def test_previews_of_many_pictures_of_one_name():
+    """In no time: each name is looked for once, not among all names before it."""
+    pictures = [f"{folder}/a.png" for folder in range(20_000)]
+    paths = digit_image.preview_paths([*pictures, "a_2.png"], "plots")
+    names = [path.name for path in paths]
+    assert names[:2] == ["a_seen.png", "a_2_seen.png"]
+    assert names[-2:] == ["a_20000_seen.png", "a_2_2_seen.png"]
+
+
 def test_preview_of_a_tall_strip(bars):
     """Scaled to the height of the page, it is thinner than a pixel."""
     strip = np.full((5600, 8), 230, "uint8")

@@ -93,6 +93,14 @@ def test_remark_on_a_full_disk_is_dropped(run):
     run("-c", program, redirect="2>/dev/full", status=0)
 
 
+@needs_posix
+def test_remarks_that_nobody_reads_end_a_run_as_a_signal_would(run, tiny_npz):
+    reader, pipe = os.pipe()
+    os.close(reader)
+    run(SGD, *TINY, tiny_npz, stderr=pipe, status=141)
+    os.close(pipe)
+
+
 # Imports
 
 

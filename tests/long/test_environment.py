@@ -79,6 +79,13 @@ def test_threads(run, tmp_path, threads):
     assert float(finished.stderr.split()[-1].rstrip("s")) < 10
 
 
+@pytest.mark.parametrize("variable, value", [("DISABLE_JIT", 1), ("NUM_THREADS", 0)])
+def test_settings_of_numba_that_cannot_be(run, tiny_npz, variable, value):
+    command = SGD, *TINY, tiny_npz, "--backend", "numba", "--quiet"
+    line = error_line(run(*command, environment={f"NUMBA_{variable}": value}))
+    assert "The backend numba cannot be used" in line and "begin with NUMBA_" in line
+
+
 def test_learning_rate_that_is_too_large_where_warnings_are_errors(run, tmp_path):
     command = SGD, "--dataset", "digits", "--learning-rate", "1e39", "--quiet"
     line = error_line(run(*command, python=["-W", "error"]))

@@ -18,9 +18,9 @@ def compilation_mode(backend="auto"):
     ----------
     backend : {"auto", "c", "numba", "jax"}
         "auto" (default) is the mode or linker that ``PYTENSOR_FLAGS`` (or
-        ``.pytensorrc``) names, otherwise C where a C++ compiler works, otherwise
-        Numba. "jax" compiles through XLA for the GPU or TPU that JAX sees, otherwise
-        for the CPU, and keeps shared variables there.
+        ``.pytensorrc``) names, with JAX as "jax", otherwise C where a C++ compiler
+        works, otherwise Numba. "jax" compiles through XLA for the GPU or TPU that JAX
+        sees, otherwise for the CPU, and keeps shared variables there.
 
     Returns
     -------
@@ -31,6 +31,10 @@ def compilation_mode(backend="auto"):
     BackendError
         Where the backend is unknown or refused, or what it needs is not installed.
     """
+    named = {str(config.mode).lower(), config.linker}
+    if backend == "auto":
+        # PyTensor's own modes of these cannot compile the lesson's graphs.
+        backend = next(iter(named & {"jax", "pytorch", "mlx"}), "auto")
     if backend == "pytorch":
         raise BackendError(
             "Backend 'pytorch' is refused: PyTensor's PyTorch backend has no Argmax, "
@@ -43,7 +47,7 @@ def compilation_mode(backend="auto"):
         )
     _check_settings()
     if backend == "auto":
-        if config.mode != "Mode" or config.linker != "auto":
+        if named != {"mode", "auto"}:
             return get_mode(None)
         backend = "numba" if c_compiler.find().error else "c"
     if backend == "c" and c_compiler.find().error:
@@ -56,6 +60,7 @@ def compilation_mode(backend="auto"):
             "numba."
         )
     if backend == "numba":
+        _check_numba()
         compile_cache.mend_numba()
         return get_mode("NUMBA")
     if backend == "jax":
@@ -88,6 +93,21 @@ def _check_settings():
                 f"PyTensor's setting {name}={getattr(config, name)} cannot be used: "
                 f"{remedy} (PYTENSOR_FLAGS or .pytensorrc)."
             )
+
+
+def _check_numba():
+    """Refuse settings in NUMBA_ variables with which PyTensor cannot use Numba."""
+    try:
+        from numba import config as settings
+
+        error = "it compiles nothing" if settings.DISABLE_JIT else ""
+    except (ImportError, ValueError) as failed:
+        error = failed
+    if error:
+        raise BackendError(
+            f"The backend numba cannot be used ({error}): mend or unset the "
+            "environment variables that begin with NUMBA_, such as NUMBA_DISABLE_JIT."
+        )
 
 
 def shared_variables(*functions, updated=False):

@@ -132,14 +132,16 @@ def run(parser, action, arguments, floatX):
 def _drop_output():
     """Drop lines that cannot be written: Python would try again at its end.
 
-    Returns True where there are any.
+    Returns True where standard output has any.
     """
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
+    failed = []
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            failed.append(stream)
+    return sys.stdout in failed
 
 
 def _set_floatX(options, default):

@@ -57,8 +57,15 @@ def read(dataset):
 def as_array(value, where):
     """Bring a value to a NumPy array, aligned and in native byte order.
 
-    `where` is what a `DatasetError` calls it, if NumPy cannot make it an array.
+    `where` is what a `DatasetError` calls it, if NumPy cannot make it an array, or
+    some of its elements are masked.
     """
+    if np.ma.is_masked(value):
+        raise DatasetError(
+            f"{where}: expected an array, found one with {np.ma.count_masked(value)} "
+            "masked elements, whose values would be used: leave out their examples, or "
+            "give them a value with .filled(0)."
+        )
     try:
         array = np.require(value, requirements=["ALIGNED", "ENSUREARRAY"])
     # What is asked for its array can be of any library, and fail in any way.

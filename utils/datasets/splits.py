@@ -56,11 +56,13 @@ def check(splits, where):
     for name, (x, y) in zip(NAMES, splits, strict=True):
         outside = (y < 0) | (y > largest)
         if outside.any():
+            advice = "Shuffle data that are sorted by class before they are split."
+            if y[outside][0] < 0:
+                advice = "Number classes from 0: numpy.unique(y, return_inverse=True)."
             raise DatasetError(
                 f"{where}: expected labels from 0 to {largest}, the largest of the "
                 f"training split, found {y[outside][0]} at example "
-                f"{int(outside.argmax())} of the {name} split. Shuffle data that are "
-                "sorted by class before they are split."
+                f"{int(outside.argmax())} of the {name} split. {advice}"
             )
         pixels = bytes_or_floats(x, f"{where}: {name} split")
         checked.append((pixels, y.astype(np.int32)))

@@ -1,6 +1,8 @@
 """Read a picture file as an array of grey, with Pillow."""
 
+import contextlib
 import errno
+import os
 import warnings
 
 import numpy as np
@@ -37,7 +39,7 @@ def read_grey(path):
         ) from error
     try:
         file, size = open_regular(path)
-        with file, warnings.catch_warnings():
+        with file, _silent_decoders(), warnings.catch_warnings(action="ignore"):
             # Pillow only warns of a picture between its limit and twice its limit.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             if size >= MAX_FILE_BYTES:
@@ -68,6 +70,19 @@ def read_grey(path):
             f"{path}: cannot be read as a picture ({reason}). Expected a file of one "
             f"of the formats {', '.join(FORMATS)}."
         ) from error
+
+
+@contextlib.contextmanager
+def _silent_decoders():
+    """Drop the lines that libtiff prints about damaged data, past Python's streams."""
+    with open(os.devnull, "w") as null:
+        held = os.dup(2)
+        os.dup2(null.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(held, 2)
+            os.close(held)
 
 
 def _grey(image):

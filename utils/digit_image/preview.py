@@ -17,15 +17,15 @@ def preview_paths(pictures, folder):
     Each is ``NAME_seen.png``, where NAME is the stem of the picture's file; the second
     of two equal stems gets a number.
     """
-    paths = []
+    paths, last = {}, {}
     for picture in pictures:
-        stem, n = Path(picture).stem, 1
+        stem = Path(picture).stem
         path = Path(folder, f"{stem}_seen.png")
         while path in paths:
-            n += 1
-            path = Path(folder, f"{stem}_{n}_seen.png")
-        paths.append(path)
-    return paths
+            last[stem] = last.get(stem, 1) + 1
+            path = Path(folder, f"{stem}_{last[stem]}_seen.png")
+        paths[path] = None
+    return list(paths)
 
 
 def is_preview(path):

@@ -14,9 +14,12 @@ from distributed import Nanny, Status
 
 from utils.errors import ClusterError
 
+from ..memory import memory_at_hand
+
 # A start needs about so many, and so many more for each worker.
 FILES, FILES_OF_WORKER = 30, 11
 THREADS, THREADS_OF_WORKER = 12, 12
+MEMORY_OF_WORKER = 100 * 2**20  # with PyTensor imported, and no data yet
 
 
 class WorkerProcess(Nanny):
@@ -69,11 +72,17 @@ def event_loop():
 
 
 def check_room(workers):
-    """Raise a `ClusterError` where files or threads would not suffice for a start.
+    """Raise a `ClusterError` where files, threads or memory would not suffice.
 
-    They are opened here and given back: where they run out in the middle of a start,
-    distributed waits a minute for connections that nobody accepts.
+    Files and threads are opened here and given back: where they run out in the middle
+    of a start, distributed waits a minute for connections that nobody accepts.
     """
+    most = memory_at_hand() / MEMORY_OF_WORKER
+    if workers > most:
+        raise ClusterError(
+            f"expected at most {most:.0f} workers, for which the memory at hand "
+            f"suffices, found {workers}: start about as many as there are cores."
+        )
     gate, files, threads = threading.Event(), [], []
     try:
         for _ in range(FILES + workers * FILES_OF_WORKER):
