@@ -307,9 +307,20 @@ def test_strangers_checkpoint_replaces_no_other_file(small, tmp_path):
 
 
 def test_strangers_checkpoint_of_a_model_whose_name_is_too_long(small):
-    set_model("x" * 5000)
+    set_model("x" * 5000 + ".pkl")
     with pytest.raises(WriteError, match="too long"):
         resume("sgd")
+
+
+@pytest.mark.parametrize("place", [".profile", "Makefile", ".pkl", "m.pkl.mk"])
+def test_strangers_checkpoint_writes_nothing_that_is_run(small, tmp_path, place):
+    """A shell, or make, would run the lines that a model's metadata can hold."""
+    set_model(place)
+    with pytest.raises(CheckpointError, match=f"{place}, .* is no .pkl"):
+        resume("sgd")
+    assert not (tmp_path / place).exists()
+    resume("sgd", model=place)
+    assert (tmp_path / place).exists()
 
 
 def test_strangers_checkpoint_writes_nothing_outside_the_folder(small, tmp_path):
@@ -319,7 +330,7 @@ def test_strangers_checkpoint_writes_nothing_outside_the_folder(small, tmp_path)
     small.rename("run.ckpt")
     for place in (tmp_path / "new.pkl", "../new.pkl"):
         set_model(place)
-        with pytest.raises(CheckpointError, match="outside the current folder"):
+        with pytest.raises(CheckpointError, match="outside the current folder or"):
             resume("sgd")
     assert not (tmp_path / "new.pkl").exists()
     resume("sgd", model=tmp_path / "new.pkl")

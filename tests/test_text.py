@@ -103,6 +103,13 @@ def test_error_is_one_printable_line(what, printed):
     assert all(words.isprintable() for words in usage)
 
 
+def test_error_is_not_as_long_as_what_it_is_about(printed):
+    trained_by = "A" * 200_000
+    status, (line,) = printed(*resume(*TINY, *TEN, trained_by=trained_by), "--quiet")
+    assert status == 1 and len(line) < 20_000
+    assert "training is minibatch SGD" in line and line.endswith("may change.")
+
+
 def test_each_picture_has_a_line_of_its_own(printed):
     pytest.importorskip("PIL", reason="needs the extra `plot`")
     write("m.pkl", model_bytes(np.zeros((784, 3), "f4"), {}))

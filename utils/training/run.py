@@ -344,6 +344,9 @@ class Run(TrainingState):
         self.monitor.close()
         self.ended_because = ending.reason(self, reason)
         self.log(f"... ended in {self.unit} {self.epoch}: {self.ended_because}")
+        if not self.best_epoch:
+            path = self.arguments["model"]
+            self.note(f"The run saved no model: {path} is missing, or another run's.")
 
     def print_accuracy(self, errors, givens):
         """Print the accuracy of the model over all test examples, as a note.
