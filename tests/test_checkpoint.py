@@ -176,6 +176,17 @@ def test_checkpoint_of_the_other_script_is_named(train, name):
         resume(other)
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.int32])
+def test_integers_of_numpy_count_on(tiny_npz, tmp_path, by_python, kind):
+    """Past 255 minibatches, and in a checkpoint."""
+    path, kept = tmp_path / "m.pkl", tmp_path / "c"
+    sgd_optimization_mnist(
+        0.1, kind(2), tiny_npz, kind(10), model=path, checkpoint=kept
+    )
+    result = sgd_optimization_mnist(n_epochs=kind(27), resume=kept)
+    assert [row[1] for row in result.history] == [*range(9, 270, 10)]
+
+
 def test_missing_checkpoint_is_an_error(name):
     with pytest.raises(CheckpointError, match="no.ckpt: .*cannot be read .No such"):
         resume(name, resume="no.ckpt")

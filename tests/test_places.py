@@ -107,6 +107,8 @@ def test_functions_refuse_it_too(here, own):
         ("nowhere/x", "nowhere/x: cannot be written .*create the folder"),
         ("idx", "idx: cannot be written .it is a folder"),
         ("x" * 5000, "x: cannot be written .* too long"),
+        ("a\0b", "b: cannot be written .*null"),
+        ("\ud800", "ud800: cannot be written .*encode"),
     ],
 )
 def test_place_that_cannot_be_written_is_told_before(here, capsys, own, place, message):

@@ -8,6 +8,7 @@ the call on to the object that prints, writes, shuffles or keeps a checkpoint.
 import functools
 import itertools
 import math
+from numbers import Integral
 
 from utils import datasets
 from utils.backends import compilation_mode, shared_variables, warm_up, written_graph
@@ -95,6 +96,12 @@ class Run(TrainingState):
         check_hyperparameters(
             n_epochs, batch_size, rate, settings.shuffle, settings.n_steps
         )
+        # NumPy's integers would overflow when minibatches are counted.
+        given = {
+            n: int(v) for n, v in self.arguments.items() if isinstance(v, Integral)
+        }
+        self.arguments |= given
+        self.n_steps = self.arguments["n_steps"]
         self.mode = compilation_mode(settings.backend)
         self.monitor = settings.monitor or Monitor()
         self.say, self.log = self.monitor.say, self.monitor.log
