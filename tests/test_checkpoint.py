@@ -163,6 +163,17 @@ def test_checkpoint_of_the_other_script_is_named(train, name):
         resume(other)
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.int32])
+def test_integers_of_numpy_count_on(tiny_npz, tmp_path, by_python, kind):
+    """Past 255 minibatches, and in a checkpoint."""
+    path, kept = tmp_path / "m.pkl", tmp_path / "c"
+    sgd_optimization_mnist(
+        0.1, kind(2), tiny_npz, kind(10), model=path, checkpoint=kept
+    )
+    result = sgd_optimization_mnist(n_epochs=kind(27), resume=kept)
+    assert [row[1] for row in result.history] == [*range(9, 270, 10)]
+
+
 def test_missing_checkpoint_is_an_error(name):
     with pytest.raises(CheckpointError, match="no.ckpt: .*cannot be read .No such"):
         resume(name, resume="no.ckpt")
@@ -229,6 +240,21 @@ def test_stop_while_evaluations_are_played_back(train_cg, monkeypatch):
     monkeypatch.setattr(Objective, "costs_and_gradients", lambda self: pytest.fail())
     with pytest.raises(TrainingStopped, match="stopped by SIGINT in iteration"):
         resume("cg", monitor=Stopped())
+
+
+def set_model(model):
+    rewrite(lambda content: content["arguments"].update(model=str(model)))
+
+
+@pytest.mark.parametrize("place", [".profile", "Makefile", ".pkl", "m.pkl.mk"])
+def test_strangers_checkpoint_writes_nothing_that_is_run(small, tmp_path, place):
+    """A shell, or make, would run the lines that a model's metadata can hold."""
+    set_model(place)
+    with pytest.raises(CheckpointError, match=f"{place}, .* is no .pkl"):
+        resume("sgd")
+    assert not (tmp_path / place).exists()
+    resume("sgd", model=place)
+    assert (tmp_path / place).exists()
 
 
 def test_scripts_define_the_functions_they_decorate():

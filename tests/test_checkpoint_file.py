@@ -5,7 +5,12 @@ import zipfile
 
 import numpy as np
 import pytest
-from small_files import checkpoint_bytes, checkpoint_content, checkpoint_members
+from small_files import (
+    checkpoint_bytes,
+    checkpoint_content,
+    checkpoint_members,
+    checkpoint_tree,
+)
 
 from utils.training import checkpoint_file
 from utils.training.checkpoint_file import CheckpointError
@@ -110,6 +115,41 @@ def test_history_of_no_run_is_refused(path, column, values, found):
 def test_part_out_of_place_is_refused(path, part, value, found):
     with pytest.raises(CheckpointError, match=found):
         kept(path, checkpoint_content() | {part: value})
+
+
+def nested(depth):
+    return f"[{nested(depth - 1)}]" if depth else "0"
+
+
+@pytest.mark.parametrize(
+    "part, value, found",
+    [
+        ("best_model", "1" * 1000, "opcode LONG4"),
+        ("metadata", "1" * 1000, "opcode LONG4"),
+        ("metadata", nested(63), "64 levels"),
+        ("metadata", f"[{'1e15,' * 70_000}0]", "bytes of text"),
+        ("metadata", f'"{"é" * 200_000}"', "bytes of text"),
+    ],
+)
+def test_model_that_could_not_be_read_again_is_refused(path, part, value, found):
+    """A resumed run writes it, in the model's file and in the next checkpoint."""
+    content = checkpoint_content()
+    model = content["best_model"]
+    (model["metadata"] if part == "metadata" else model)["more"] = "?"
+    text = checkpoint_members(checkpoint_tree() | content)["content.json"].decode()
+    text = text.replace('"?"', value).encode()
+    path.write_bytes(checkpoint_bytes({"content.json": text}))
+    with pytest.raises(CheckpointError, match=found):
+        checkpoint_file.read(path)
+
+
+def test_array_is_named_once(path):
+    """What names it a thousand times takes a thousand times as long."""
+    text = checkpoint_members()["content.json"]
+    text = text.replace(b'"array": 1}', b'"array": 0}')
+    path.write_bytes(checkpoint_bytes({"content.json": text}))
+    with pytest.raises(CheckpointError, match="0.npy"):
+        checkpoint_file.read(path)
 
 
 def test_run_that_has_no_model_yet(path):

@@ -76,6 +76,14 @@ def test_curves_hold_the_numbers_of_the_run():
     assert "test error 25.00 %" in shown and "test error of each new best" in shown
 
 
+def test_curves_of_very_many_validations_have_no_markers():
+    """An SVG of 100,000 takes a minute."""
+    for n_tested, marker in ((1000, "s"), (1001, "None")):
+        history = [(i, i, 1.0, 1 / i, 0.5, 1.0) for i in range(1, n_tested + 1)]
+        figure = figures.learning_curve(LearningCurves(history, METADATA))
+        assert figure.axes[1].lines[1].get_marker() == marker
+
+
 def test_saved_as_png_and_svg_the_same_each_time(tmp_path, monkeypatch):
     evaluation = example(n=9)
     before = dict(matplotlib.rcParams)

@@ -101,3 +101,13 @@ def test_end_of_the_run_is_that_of_scipy(
     assert result.ended_because == ended_because
     line = f"... ended in iteration {len(result.history)}: {ended_because}"
     assert line in capsys.readouterr().err.splitlines()
+
+
+def test_run_that_can_take_no_step_says_that_it_saved_no_model(
+    tmp_path, capsys, by_python
+):
+    """Of images without ink and classes of one size the gradient is zero."""
+    dataset = np.zeros((70, 4), np.uint8), np.arange(70) % 2
+    result = cg_optimization_mnist(3, dataset, 10, model=tmp_path / "m.pkl")
+    assert result.best_epoch == 0 and not list(tmp_path.iterdir())
+    assert "saved no model" in capsys.readouterr().err

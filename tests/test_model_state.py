@@ -55,6 +55,14 @@ def path(tmp_path):
     return save(layered(), tmp_path / "m.pkl")
 
 
+def test_model_that_would_be_large_is_refused(path, one_gibibyte):
+    state = model_file.read(path)
+    state["arguments"] |= {"n_in": 20_000, "n_hidden": 20_000}  # 3 GB of weights
+    path.write_bytes(pickle.dumps(state))
+    with pytest.raises(ModelFileError, match="arguments other than"):
+        model_file.load(path, Layered)
+
+
 def test_loaded_model_predicts_as_the_saved_one(path):
     """In a process of another precision; NumPy computes what it should say."""
     loaded = model_file.load(path, Layered)

@@ -124,6 +124,12 @@ def test_place_that_cannot_be_written_is_told_before(
     assert content(here) == before
 
 
+@pytest.mark.parametrize("name", ["a\0b", "\ud800"])
+def test_name_that_no_file_can_have_is_told_before(here, name):
+    with pytest.raises(WriteError, match="cannot be written .*(null|encode)"):
+        logistic_sgd.sgd_optimization_mnist(0.1, 1, "d.npz", 1, model=name)
+
+
 @pytest.mark.parametrize(
     "given, others",
     [

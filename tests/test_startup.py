@@ -200,3 +200,9 @@ def test_settings_file_that_pytensor_refuses(run, tmp_path, content, message):
     settings.write_bytes(content)
     line = error_line(run(CG, environment={"PYTENSORRC": settings}))
     assert line.startswith(f"{CG}: error: PyTensor's setting") and message in line
+
+
+def test_script_may_have_any_name(tmp_path):
+    script = tmp_path / "my.model v2"
+    script.write_text("def main():\n    return __name__, __file__")
+    assert startup.run_as_module(str(script)) == ("my", str(script))

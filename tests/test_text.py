@@ -102,6 +102,13 @@ def test_error_is_one_printable_line(what, printed):
     assert all(words.isprintable() for words in usage)
 
 
+def test_error_is_not_as_long_as_what_it_is_about(printed):
+    trained_by = "A" * 200_000
+    status, (line,) = printed(*resume(*TINY, *TEN, trained_by=trained_by), "--quiet")
+    assert status == 1 and len(line) < 20_000
+    assert "training is minibatch SGD" in line and line.endswith("may change.")
+
+
 @pytest.mark.parametrize(
     "tell",
     [

@@ -6,11 +6,18 @@ from utils.text import shown
 class UserError(Exception):
     """The base of this program's errors: its message says what, where, and a remedy.
 
-    Each argument is a line of the message, and is escaped as `utils.text.shown` does.
+    Each argument is a line of the message, and is escaped as `utils.text.shown` does;
+    of a very long one, with text from a stranger's file, the middle is left out.
     """
 
     def __str__(self):
-        return "\n".join(map(shown, self.args))
+        return "\n".join(_shortened(shown(line)) for line in self.args)
+
+
+def _shortened(line, half=5000):
+    if len(line) <= 2 * half:
+        return line
+    return f"{line[:half]} ... ({len(line)} characters) ... {line[-half:]}"
 
 
 class BackendError(UserError, ValueError):

@@ -64,9 +64,11 @@ def run_as_module(path):
     Returns the exit status that ``main()`` returns.
     """
     import importlib.util
+    from importlib.machinery import SourceFileLoader
 
     name, _ = os.path.splitext(os.path.basename(path))
-    spec = importlib.util.spec_from_file_location(name, path)
+    loader = SourceFileLoader(name, path)  # whatever the suffix
+    spec = importlib.util.spec_from_file_location(name, path, loader=loader)
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.main()

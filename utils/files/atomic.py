@@ -88,11 +88,12 @@ def _explained(path, verb="written", advice=None):
     """Turn an `OSError` into a `WriteError` that says the path, why, and what to do."""
     try:
         yield
-    except OSError as error:
-        advice = advice or _ADVICE.get(error.errno, _OTHER_ADVICE)
-        reason = error.strerror or error
+    except (OSError, ValueError) as error:  # ValueError: no file can have that name
+        number = getattr(error, "errno", None)
+        advice = advice or _ADVICE.get(number, _OTHER_ADVICE)
+        reason = getattr(error, "strerror", None) or error
         failure = WriteError(f"{path}: cannot be {verb} ({reason}): {advice}.")
-        failure.errno, failure.filename = error.errno, str(path)
+        failure.errno, failure.filename = number, str(path)
         raise failure from error
 
 

@@ -18,6 +18,7 @@ from utils.errors import CheckpointError
 from utils.files.npy import read_npy
 from utils.files.regular_file import open_zip
 from utils.text import shown
+from utils.training import model_file
 from utils.training.hyperparameters import FIGURES, within_bounds
 from utils.training.model_state import check_state
 from utils.training.state import TrainingState
@@ -147,9 +148,15 @@ def _read_members(archive, size):
             arrays[name] = read_npy(stream, info.file_size, shown(name))
 
     def restored(value):
-        return arrays[f"{value['array']}.npy"] if value.keys() == {"array"} else value
+        if value.keys() != {"array"}:
+            return value
+        # Each is named once: to look through one again and again would take for ever.
+        return arrays.pop(f"{value['array']}.npy")
 
-    content = json.loads(archive.read(JSON_MEMBER), object_hook=restored)
+    text = archive.read(JSON_MEMBER)
+    written = len(json.dumps(json.loads(text)))  # by a resumed run, which adds little
+    _expect(written <= MAX_JSON_BYTES // 2, f"{written} bytes of text and numbers")
+    content = json.loads(text, object_hook=restored)
     _expect(type(content) is dict, "no content")
     _expect(content.pop("format", None) == FORMAT, "another format")
     version = content.pop("version", None)
@@ -188,6 +195,7 @@ def _check(content):
     _expect(floatX in ("float32", "float64"), "an impossible floatX")
     if state["best_epoch"] or content["best_model"]:
         check_state(content["best_model"])
+        model_file.check_dumps(content["best_model"])
         described = DESCRIPTION <= content["best_model"]["metadata"].keys()
         _expect(described, "a best model whose metadata are not all there")
     _expect(_is_array(content["graph"], 1, "uint8"), "a graph that is no text")

@@ -69,6 +69,15 @@ def dumps(state):
     return file.getvalue()
 
 
+def _load(source, size=None):
+    return array_pickle.load(source, {CLASS: _SavedModel}, size)
+
+
+def check_dumps(state):
+    """Raise `ValueError` unless what `dumps` makes of a state can be read."""
+    _load(dumps(state))
+
+
 def read(path):
     """Read the state of the model in a file; nothing in it is executed.
 
@@ -91,7 +100,7 @@ def read(path):
     try:
         file, size = open_regular(path)
         with file:
-            saved = array_pickle.load(file, {CLASS: _SavedModel}, size)
+            saved = _load(file, size)
     except OSError as error:
         raise ModelFileError(
             f"{path}: the model cannot be read ({error.strerror}). Train one first "

@@ -35,9 +35,10 @@ OWN_PARTS = {
 }
 # The kinds of metadata; `hyperparameters` has the bounds of those that are numbers.
 KINDS = {"dataset": str, "trained_by": str, "floatX": str, "versions": dict}
-# Whole numbers as arguments of a class are kept up to so many, or up to the number of
-# its parameters: a layer of more units would have more.
-LARGEST_SIZE = 2**16
+# Whole numbers as arguments of a class are kept up to so many, and so is the product of
+# the two largest, or up to the number of its parameters: a layer of more units would
+# have more, and a stranger's file is to make none.
+LARGEST_SIZE, LARGEST_PRODUCT = 2**16, 2**26
 
 
 def own_parts(classifier, **known):
@@ -76,11 +77,11 @@ def own_parts(classifier, **known):
             )
     if cls.__name__ == LESSON and classifier.params == [classifier.W, classifier.b]:
         return {}
-    largest = _largest_argument(p.get_value(borrow=True) for p in classifier.params)
+    n_params = sum(np.size(p.get_value(borrow=True)) for p in classifier.params)
     arguments = {}
     for name in inspect.signature(cls).parameters:
         value = getattr(classifier, name, known.get(name))
-        if _is_argument(value, largest):
+        if _can_be_kept([*arguments.values(), value], n_params):
             arguments[name] = value
     file = getattr(sys.modules.get(cls.__module__), "__file__", None)
     return {
@@ -92,17 +93,18 @@ def own_parts(classifier, **known):
     }
 
 
-def _is_argument(value, largest):
+def _can_be_kept(arguments, n_params=math.inf):
     """Return True for what a file can keep: numbers, text, and lists of them."""
-    if isinstance(value, (list, tuple)):
-        return all(_is_argument(inner, largest) for inner in value)
-    if isinstance(value, int):
-        return abs(value) <= largest
-    return isinstance(value, (float, str))
+    leaves = [*_leaves(arguments)]
+    whole = sorted(abs(leaf) for leaf in leaves if isinstance(leaf, int))
+    is_small = max(whole, default=0) <= max(LARGEST_SIZE, n_params)
+    is_small = is_small and math.prod(whole[-2:]) <= max(LARGEST_PRODUCT, n_params)
+    return is_small and all(isinstance(leaf, (int, float, str)) for leaf in leaves)
 
 
-def _largest_argument(params):
-    return max(LARGEST_SIZE, sum(map(np.size, params)))
+def _leaves(values):
+    for value in values:
+        yield from _leaves(value) if isinstance(value, (list, tuple)) else [value]
 
 
 def state_of(classifier, parts):
@@ -121,9 +123,12 @@ def check_state(state):
     params = state["params"] if own else [state["W"], state["b"]]
     if not all(isinstance(value, np.ndarray) for value in params):
         raise ValueError("parameters that are no arrays")
-    arguments, largest = state.get("arguments", {}), _largest_argument(params)
-    if not all(_is_argument(value, largest) for value in arguments.values()):
-        raise ValueError(f"arguments other than text and numbers up to {largest}")
+    arguments, n_params = state.get("arguments", {}), sum(map(np.size, params))
+    if not _can_be_kept(arguments.values(), n_params):
+        raise ValueError(
+            f"arguments other than text and numbers up to {max(LARGEST_SIZE, n_params)}"
+            f", two of them multiplied up to {max(LARGEST_PRODUCT, n_params)}"
+        )
     metadata = state["metadata"]
     _check_metadata(metadata)
     if own:
@@ -270,7 +275,7 @@ def _construct(state, cls, arguments, where):
         with pytensor.config.change_flags(floatX=floatX):
             return cls(**given)
     except Exception as error:  # of a reader's class, given what a file holds
-        given = {n: v for n, v in given.items() if _is_argument(v, math.inf)}
+        given = {n: v for n, v in given.items() if _can_be_kept([v])}
         raise ModelFileError(
             f"{where}: expected to make a model of the class {cls.__name__} with "
             f"{given!r:.200}, found that this fails ({error}): give load() the "

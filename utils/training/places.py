@@ -27,8 +27,9 @@ def check_training(given, kept=None, others=(), folder=None):
     Raises
     ------
     CheckpointError, ModelFileError
-        If the checkpoint, perhaps a stranger's, would have a model written outside of
-        the current folder, where none is, or in the place of a file that is no model.
+        If the checkpoint, perhaps a stranger's, would have a model written, where none
+        is, outside of the current folder or under a name such as ``.profile``, which
+        another program may run; or in the place of a file that is no model.
     WriteError
         If a file is both read and written, or written for two purposes; or if it cannot
         be written. A checkpoint that is resumed may be kept up to date.
@@ -120,8 +121,11 @@ def _check_kept_model(checkpoint, model, chosen):
                 f"{error} The checkpoint's best model does not replace such a file: "
                 "move it away, or name another for the model."
             ) from error
-    elif not chosen and (place.is_absolute() or ".." in place.parts):
+    elif not chosen and (
+        place.is_absolute() or ".." in place.parts or place.suffix != ".pkl"
+    ):
         raise CheckpointError(
-            f"{checkpoint}: its best model belongs in {model}, outside the current "
-            "folder, and no file is there: name the model's file (--model) to write it."
+            f"{checkpoint}: its best model belongs in {model}, which is outside the "
+            "current folder or is no .pkl, and no file is there: name the model's file "
+            "(--model) to write it."
         )

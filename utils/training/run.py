@@ -8,6 +8,7 @@ the call on to the object that prints, writes, shuffles or keeps a checkpoint.
 import functools
 import itertools
 import math
+from numbers import Integral
 
 from utils import datasets
 from utils.backends import compilation_mode, shared_variables, warm_up, written_graph
@@ -95,6 +96,12 @@ class Run(TrainingState):
         check_hyperparameters(
             n_epochs, batch_size, rate, settings.shuffle, settings.n_steps
         )
+        # NumPy's integers would overflow when minibatches are counted.
+        given = {
+            n: int(v) for n, v in self.arguments.items() if isinstance(v, Integral)
+        }
+        self.arguments |= given
+        self.n_steps = self.arguments["n_steps"]
         self.mode = compilation_mode(settings.backend)
         self.monitor = settings.monitor or Monitor()
         self.say, self.log = self.monitor.say, self.monitor.log
@@ -344,6 +351,9 @@ class Run(TrainingState):
         self.monitor.close()
         self.ended_because = ending.reason(self, reason)
         self.log(f"... ended in {self.unit} {self.epoch}: {self.ended_because}")
+        if not self.best_epoch:
+            path = self.arguments["model"]
+            self.note(f"The run saved no model: {path} is missing, or another run's.")
 
     def print_accuracy(self, errors, givens):
         """Print the accuracy of the model over all test examples, as a note.

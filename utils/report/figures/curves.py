@@ -7,6 +7,7 @@ from .style import style
 
 # Of Okabe and Ito's palette, which colour-blind people can tell apart.
 COST, VALIDATION, TEST = "#333333", "#0072B2", "#D55E00"
+MOST_MARKERS = 1000  # an SVG has an element for each
 
 
 @style()
@@ -25,7 +26,7 @@ def learning_curve(curves):
         [test[i] for i in curves.tested],
         color=TEST,
         linestyle=":",
-        marker="s",
+        marker="s" if len(curves.tested) <= MOST_MARKERS else None,
         markersize=3,
         label=curves.test_name,
     )
