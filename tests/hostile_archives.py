@@ -185,7 +185,7 @@ _CHANGES = {
     "array_for_format": ('"checkpoint of logistic regression"', '{"array": 0}', ""),
     "missing_array": ('{"array": 0}', '{"array": 99}', "99.npy"),
     "array_of_array": ('{"array": 0}', '{"array": {"array": 0}}', ""),
-    "array_for_metadata": ('"digits"', '{"array": 0}', "no metadata of strings"),
+    "array_named_twice": ('"digits"', '{"array": 0}', "no array 0.npy, or named twice"),
     "deep_metadata": ('"digits"', "[" * 80 + "]" * 80, "no metadata of strings"),
     "digits": ("5000.0", "9" * 9999, "4300"),
     "large_number": ("5000.0", f"{10**400}", "'patience' is no number of a run"),
@@ -198,7 +198,11 @@ _CHANGES = {
     "other_parts": ('"trained_by"', '"code"', "other parts"),
     "short_history": ('"cost": {"array": 2}, ', "", "history of other columns"),
     "column_of_text": ('"cost": {"array": 2}', '"cost": "x"', "column 'cost'"),
-    "other_type": ('"cost": {"array": 2}', '"cost": {"array": 0}', "column 'cost'"),
+    "other_type": (
+        '{"array": 0}, "iter": {"array": 1}, "cost": {"array": 2}',
+        '{"array": 2}, "iter": {"array": 1}, "cost": {"array": 0}',
+        "column 'epoch'",
+    ),
     "other_floatX": ('"float32"', '"int8"', "impossible floatX"),
     "seed_of_700_digits": (
         '"batch_size": 1, "model"',

@@ -242,21 +242,6 @@ def test_stop_while_evaluations_are_played_back(train_cg, monkeypatch):
         resume("cg", monitor=Stopped())
 
 
-def set_model(model):
-    rewrite(lambda content: content["arguments"].update(model=str(model)))
-
-
-@pytest.mark.parametrize("place", [".profile", "Makefile", ".pkl", "m.pkl.mk"])
-def test_strangers_checkpoint_writes_nothing_that_is_run(small, tmp_path, place):
-    """A shell, or make, would run the lines that a model's metadata can hold."""
-    set_model(place)
-    with pytest.raises(CheckpointError, match=f"{place}, .* is no .pkl"):
-        resume("sgd")
-    assert not (tmp_path / place).exists()
-    resume("sgd", model=place)
-    assert (tmp_path / place).exists()
-
-
 def test_scripts_define_the_functions_they_decorate():
     for module, function in (
         (logistic_sgd, sgd_optimization_mnist),

@@ -143,15 +143,6 @@ def test_model_that_could_not_be_read_again_is_refused(path, part, value, found)
         checkpoint_file.read(path)
 
 
-def test_array_is_named_once(path):
-    """What names it a thousand times takes a thousand times as long."""
-    text = checkpoint_members()["content.json"]
-    text = text.replace(b'"array": 1}', b'"array": 0}')
-    path.write_bytes(checkpoint_bytes({"content.json": text}))
-    with pytest.raises(CheckpointError, match="0.npy"):
-        checkpoint_file.read(path)
-
-
 def test_run_that_has_no_model_yet(path):
     """As of a reader's script that first saves one after some epochs."""
     content = checkpoint_content()

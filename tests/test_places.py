@@ -152,7 +152,12 @@ def test_places_that_suit_each_other_are_left_alone(here, given, others):
     "place, error, found",
     [
         ("letter.txt", ModelFileError, "letter.txt: .*does not replace"),
-        ("x" * 5000, WriteError, "too long"),
+        ("x" * 5000 + ".pkl", WriteError, "too long"),
+        # A shell, or make, would run the lines that a model's metadata can hold.
+        (".profile", CheckpointError, r"\.profile, .* is no \.pkl"),
+        ("Makefile", CheckpointError, r"is no \.pkl"),
+        (".pkl", CheckpointError, r"is no \.pkl"),
+        ("m.pkl.mk", CheckpointError, r"is no \.pkl"),
         ("../new.pkl", CheckpointError, "outside the current folder"),
         (f"{os.devnull}/m.pkl", CheckpointError, "outside the current folder"),
     ],

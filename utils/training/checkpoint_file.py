@@ -151,7 +151,9 @@ def _read_members(archive, size):
         if value.keys() != {"array"}:
             return value
         # Each is named once: to look through one again and again would take for ever.
-        return arrays.pop(f"{value['array']}.npy")
+        name = f"{value['array']!s:.20}.npy"
+        _expect(name in arrays, f"no array {name}, or named twice")
+        return arrays.pop(name)
 
     text = archive.read(JSON_MEMBER)
     written = len(json.dumps(json.loads(text)))  # by a resumed run, which adds little
