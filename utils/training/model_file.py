@@ -17,7 +17,8 @@ import pytensor
 from utils.errors import ModelFileError
 from utils.files import array_pickle, open_regular
 
-from .model_state import LESSON, check_state, rebuild
+from .model_state import LESSON, check_state
+from .rebuilt_model import rebuild
 
 # The name of the class in the file, whichever script defined it: in a console the class
 # is __main__.LogisticRegression, which no other process could load.
@@ -158,7 +159,7 @@ def load(path, cls, **arguments):
     cls : type
         `logistic_sgd.LogisticRegression`, or the class of the model that was saved.
     arguments
-        See `model_state.rebuild`.
+        See `rebuilt_model.rebuild`.
 
     Returns
     -------
