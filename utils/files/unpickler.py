@@ -8,19 +8,18 @@ opcode.
 """
 
 import codecs
-import io
 import pickle
 import struct
 
 import numpy as np
 
 from . import pickled_arrays
+from .pickle_source import PickleSource, joined, unquoted
 from .pickled_arrays import ArrayPickleError
 
 MAX_OPCODES = 2**18  # bounds the time, and the memory that small objects take
 MAX_LINE_BYTES = 256  # of a number or a name
 MAX_TEXT_BYTES = 2**20  # of all text together, which takes up to four times as many
-CHUNK = 2**18
 
 _ALLOWED = """
     PROTO MARK POP NONE NEWTRUE NEWFALSE INT LONG FLOAT BININT BININT1 BININT2 BINFLOAT
@@ -68,12 +67,16 @@ class ArrayUnpickler(pickle._Unpickler):
 
     def __init__(self, stream, size, extra):
         super().__init__(stream, encoding="latin1")
-        self.position = self._copied = self._text = 0
+        self._copied = self._text = 0
         self._unbuilt = {}  # by their id: the arrays that wait for their state
         self.memo = _Memo()
         self.metastack, self.stack = [], []
         self.append = self.stack.append
-        self._stream, self._size, self._extra = stream, size, extra
+        self._source, self._extra = PickleSource(stream, size), extra
+
+    @property
+    def position(self):
+        return self._source.position
 
     def load(self):
         """Run the pickle to its end, and return the value that it leaves."""
@@ -96,44 +99,11 @@ class ArrayUnpickler(pickle._Unpickler):
 
     def read(self, count):
         """Read bytes; memory is taken as they arrive."""
-        return _joined(self._pieces(count))
+        return joined(self._source.pieces(count))
 
     def readline(self):
         """Read up to a newline, and that too."""
-        return _joined(self._line_pieces(MAX_LINE_BYTES)) + b"\n"
-
-    def _pieces(self, count):
-        """Read bytes, some at a time."""
-        if not 0 <= count <= self._size - self.position:
-            raise ArrayPickleError(
-                f"expected {count} bytes after byte {self.position}, found at most "
-                f"{self._size - self.position}: the pickle is cut short or false"
-            )
-        while count:
-            piece = self._stream.read(min(count, CHUNK))
-            if not piece:
-                raise ArrayPickleError(
-                    f"expected {count} bytes more after byte {self.position}, found "
-                    "the end: the pickle is cut short"
-                )
-            self.position += len(piece)
-            count -= len(piece)
-            yield piece
-
-    def _line_pieces(self, longest):
-        """Read up to a newline, which is left out, some bytes at a time."""
-        left = min(longest + 1, self._size - self.position)
-        while piece := self._stream.readline(min(left, CHUNK)):
-            self.position += len(piece)
-            left -= len(piece)
-            if piece.endswith(b"\n"):
-                yield piece[:-1]
-                return
-            yield piece
-        raise ArrayPickleError(
-            f"expected a line of at most {longest} bytes before byte {self.position}, "
-            "found no end of it"
-        )
+        return joined(self._source.line(MAX_LINE_BYTES)) + b"\n"
 
     def find_class(self, module, name):
         """Return what stands for a global of the pickle; nothing is imported."""
@@ -175,7 +145,7 @@ class ArrayUnpickler(pickle._Unpickler):
         is_elements = self._awaits_elements()
         decoded = self._decoded(pieces, decoder, counted=not is_elements)
         if is_elements:
-            elements = _joined(text.encode("latin1") for text in decoded)
+            elements = joined(text.encode("latin1") for text in decoded)
             # Python has one object for each character, which may be text elsewhere.
             short = len(elements) <= 1
             self.append(elements.decode("latin1") if short else elements)
@@ -190,25 +160,9 @@ class ArrayUnpickler(pickle._Unpickler):
             yield decoder.decode(piece)
         yield decoder.decode(b"", True)
 
-    def _unquoted(self, pieces):
-        """Undo the escapes of a string in quotes, as Python 2 wrote it."""
-        quote, held = self.read(1), b""
-        for piece in pieces:
-            held += piece
-            # An escape has up to 4 bytes. One that may be cut off waits for its rest,
-            # and so does the last byte, which may be the quote.
-            last = held.rfind(b"\\", -5) + 1
-            run = last - len(held[:last].rstrip(b"\\"))
-            end = last - 2 + run % 2 if run else len(held) - 1
-            yield codecs.escape_decode(held[:end])[0]
-            held = held[end:]
-        if held[-1:] != quote or quote not in (b"'", b'"'):
-            raise ArrayPickleError("expected a string in quotes")
-        yield codecs.escape_decode(held[:-1])[0]
-
     def _load_sized(self, layout, decoder):
         (count,) = struct.unpack(layout, self.read(4))
-        self._load_text(self._pieces(count), decoder)
+        self._load_text(self._source.pieces(count), decoder)
 
     def _extend(self, values):
         if type(self.stack[-1]) is not list:
@@ -260,11 +214,11 @@ class ArrayUnpickler(pickle._Unpickler):
     dispatch |= {
         pickle.FRAME[0]: lambda self: self.read(8),  # a length, which nothing needs
         pickle.STRING[0]: lambda self: self._load_text(
-            self._unquoted(self._line_pieces(self._size)), _LATIN1()
+            unquoted(self.read(1), self._source.line(self._source.size)), _LATIN1()
         ),
         pickle.BINSTRING[0]: lambda self: self._load_sized("<i", _LATIN1()),
         pickle.UNICODE[0]: lambda self: self._load_text(
-            self._line_pieces(self._size), _ESCAPED()
+            self._source.line(self._source.size), _ESCAPED()
         ),
         pickle.BINUNICODE[0]: lambda self: self._load_sized(
             "<I", _UTF8("surrogatepass")
@@ -281,10 +235,3 @@ class ArrayUnpickler(pickle._Unpickler):
         pickle.NEWOBJ[0]: _load_newobj,
         pickle.BUILD[0]: _load_build,
     }
-
-
-def _joined(pieces):
-    data = io.BytesIO()  # it gives its bytes without a copy
-    for piece in pieces:
-        data.write(piece)
-    return data.getvalue()
