@@ -21,7 +21,6 @@ from .cluster.shards import sharding
 from .costs import Costs
 from .example_order import ExampleOrder
 from .hyperparameters import check_hyperparameters, minibatch_counts
-from .kept_variables import by_name, is_finite
 from .memory import check_size
 from .monitor import Monitor, TrainingStopped
 from .settings import Settings
@@ -89,26 +88,24 @@ class Run(TrainingState):
     ):
         settings = Settings(**settings)
         given = locals() | vars(settings)
-        self.arguments = {name: given[name] for name in ARGUMENTS}
         self.dataset = dataset  # as given; of arrays, the arguments have the name
-        super().__init__(n_steps=settings.n_steps)
         rate = 1.0 if trained_by == "conjugate gradient" else learning_rate
         check_hyperparameters(
             n_epochs, batch_size, rate, settings.shuffle, settings.n_steps
         )
         # NumPy's integers would overflow when minibatches are counted.
-        given = {
-            n: int(v) for n, v in self.arguments.items() if isinstance(v, Integral)
+        self.arguments = {
+            name: int(given[name]) if isinstance(given[name], Integral) else given[name]
+            for name in ARGUMENTS
         }
-        self.arguments |= given
-        self.n_steps = self.arguments["n_steps"]
+        super().__init__(n_steps=self.arguments["n_steps"])
         self.mode = compilation_mode(settings.backend)
         self.monitor = settings.monitor or Monitor()
         self.say, self.log = self.monitor.say, self.monitor.log
         self.note = self.monitor.note
         self.done_looping, self.ended_because = False, ""
         self.cluster, self._costs = settings.cluster, Costs()
-        self._classifier, self._finite = None, {}
+        self._classifier = None
         self._checkpoint = Checkpoint(settings.checkpoint, settings.resume, trained_by)
 
     @property
@@ -220,7 +217,7 @@ class Run(TrainingState):
             compiled = functions or objective.functions()
             return written_graph(*compiled, data=self._data)
 
-        self._finite = {n: v for n, v in by_name(variables).items() if is_finite(v)}
+        self._costs.watch(variables)
         self._checkpoint.restore(self, variables, graph, replay, self.log)
         self.done_looping = self.patience <= self.iter
         if self.iter >= 0 and not self.done_looping:
@@ -257,20 +254,12 @@ class Run(TrainingState):
         self.monitor.advance(n_minibatches)
 
     def check_costs(self, remedy):
-        """Stop if training diverged since the last validation: try `remedy` then.
-
-        It did if a cost is not finite, or if a variable no longer is: a cost tells
-        nothing of the last update, nor of weights that only zeros have met.
-        """
-        cost = self._costs.not_finite()
-        diverged = [] if cost is None else [f"the cost of a minibatch became {cost}"]
-        for name, variable in self._finite.items():
-            if not is_finite(variable):
-                diverged.append(f"{name} became NaN or infinite")
-        if diverged:
+        """Stop if training diverged since the last validation: try `remedy` then."""
+        divergence = self._costs.divergence()
+        if divergence is not None:
             self.monitor.close()
             raise DivergenceError(
-                f"{diverged[0]} ({self.where}): try {remedy}. {self.best_so_far}"
+                f"{divergence} ({self.where}): try {remedy}. {self.best_so_far}"
             )
 
     def save(self, classifier):
