@@ -3,7 +3,7 @@ PYTHON ?= python
 FUZZ_SECONDS ?= 60
 LONG ?= tests/long
 
-.PHONY: help test test-long test-all kills fuzz check format pictures bench growth
+.PHONY: help test test-long test-all kills fuzz check format pictures notebook bench growth
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -33,6 +33,9 @@ check:  ## style, format, imports between the rooms, and that every file compile
 
 pictures:  ## draw docs/*.png again, from runs on MNIST (pip install '.[plot]')
 	$(PYTHON) docs/pictures.py
+
+notebook:  ## make docs/lesson.ipynb again from docs/lesson.md, run on MNIST (pip install '.[docs]')
+	$(PYTHON) docs/notebook.py
 
 bench:  ## this program beside NumPy, PyTorch, JAX, scikit-learn and C (pip install '.[bench]')
 	$(PYTHON) benchmarks/compare.py

@@ -1,14 +1,20 @@
-"""docs/lesson.md: its excerpts are the program's lines, its outputs those of runs."""
+"""docs/lesson.md: its excerpts are the program's lines, its outputs those of runs.
+
+So is its notebook; `tests/long/test_lesson.py` runs that again.
+"""
 
 import contextlib
 import io
+import json
 import re
+import runpy
 from typing import NamedTuple
 
 import pytest
 from processes import REPOSITORY, published_rows
 
 LESSON = REPOSITORY / "docs" / "lesson.md"
+NOTEBOOK = LESSON.with_suffix(".ipynb")
 LEFT_OUT = "⋮"
 
 
@@ -124,6 +130,51 @@ def run_block(block, session):
     with contextlib.redirect_stdout(printed):
         exec(compile("\n".join(block.lines), str(block), "exec"), session)
     return printed.getvalue().splitlines()
+
+
+def printed_by(cell):
+    """The lines under a cell of the notebook, without times."""
+    text = "".join(
+        "".join(output["text"] if "text" in output else output["data"]["text/plain"])
+        for output in cell["outputs"]
+    )
+    return without_times(text.splitlines())
+
+
+def without_times(lines):
+    pattern = r"\d+\.\d+(?= (?:epochs|steps)/sec)|(?<=ran for )\d+\.\d+|0x[0-9a-f]+"
+    return [re.sub(pattern, "#", line) for line in lines]
+
+
+def test_notebook_runs_what_is_shown_and_prints_it():
+    """Its outputs are those of a run on MNIST."""
+    notebook = json.loads(NOTEBOOK.read_text("utf-8"))
+    setup, *cells = (c for c in notebook["cells"] if c["cell_type"] == "code")
+    assert printed_by(setup) == []
+    for block, after in zip(BLOCKS, [*BLOCKS[1:], None], strict=True):
+        if block.info == "console":
+            command, *shown = block.lines
+            cell = cells.pop(0)
+            assert "".join(cell["source"]) == command.replace("$ ", "!", 1)
+            assert is_output(without_times(shown), printed_by(cell)), block
+        elif block.info in EXPERIMENTS:
+            cell = cells.pop(0)
+            assert "".join(cell["source"]).rstrip(";").splitlines() == block.lines
+            shown = after.lines if after.info == "text" else []
+            assert printed_by(cell) == shown, block
+    assert cells == []
+
+
+def test_notebook_is_what_the_lesson_makes():
+    for package in "jupytext", "nbclient":
+        pytest.importorskip(package, reason="needs the extra `docs`")
+    import nbformat
+
+    made = runpy.run_path(str(LESSON.with_name("notebook.py")))["made"]()
+    kept = nbformat.read(NOTEBOOK, as_version=4)
+    for cell, other in zip(made.cells, kept.cells, strict=True):
+        assert cell.source == other.source, "`make notebook` is due"
+    assert NOTEBOOK.stat().st_size < 500_000
 
 
 def test_epochs_are_those_of_the_original_program():

@@ -1,32 +1,23 @@
-"""docs/lesson.md: its commands and experiments on MNIST print what it shows."""
+"""docs/lesson.ipynb: run again, it prints what it holds."""
 
-import re
-import shlex
-from subprocess import STDOUT
+import runpy
 
-from test_lesson import BLOCKS, is_output, run_block
+import pytest
+from pytensor import config
+from test_lesson import LESSON, NOTEBOOK, printed_by
 
-
-def without_times(lines):
-    """The lines with `#` for what differs from machine to machine."""
-    pattern = r"\d+\.\d+(?= (?:epochs|steps)/sec)|(?<=ran for )\d+\.\d+"
-    return [re.sub(pattern, "#", line) for line in lines]
+pytest.importorskip("jupytext", reason="needs the extra `docs`")
+pytest.importorskip("nbclient", reason="needs the extra `docs`")
+nbformat = pytest.importorskip("nbformat", reason="needs the extra `docs`")
 
 
-def test_runs_print_what_is_shown(run, mnist_folder, tmp_path, monkeypatch):
-    """Commands and experiments on MNIST, one after another in one folder."""
-    monkeypatch.chdir(tmp_path)
+def test_notebook_prints_what_it_shows(mnist_folder, tmp_path, monkeypatch):
+    """From an empty kernel, in a folder that holds nothing but the program."""
     monkeypatch.setenv("LOGREG_DATA", str(mnist_folder))
-    session = {}
-    exec("import numpy as np", session)
-    for block, after in zip(BLOCKS, [*BLOCKS[1:], None], strict=True):
-        if block.info == "console":
-            command, *shown = block.lines
-            prompt, program, *arguments = shlex.split(command)
-            assert (prompt, program) == ("$", "python")
-            done = run(*arguments, stderr=STDOUT)
-            assert done.returncode == 0, done.stdout
-            printed = done.stdout.splitlines()
-            assert is_output(without_times(shown), without_times(printed))
-        elif block.info == "python try it on MNIST":
-            assert run_block(block, session) == after.lines
+    monkeypatch.setenv("PYTENSOR_FLAGS", f"base_compiledir={config.base_compiledir}")
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    shown = [printed_by(cell) for cell in cells]
+    runpy.run_path(str(LESSON.with_name("notebook.py")))["execute"](notebook, tmp_path)
+    for cell, lines in zip(cells, shown, strict=True):
+        assert printed_by(cell) == lines, cell.source
