@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from utils.report.evaluation import MOST_COUNTED_CLASSES
+from utils.report.evaluation import MOST_COUNTED_CLASSES, percent
 
 from .style import style
 
@@ -15,24 +15,33 @@ MOST_WITH_RATES = 12
 def confusion(evaluation):
     """Draw how many test examples of each class were given each prediction.
 
-    The title is the error over all of them; below it, why training printed another one.
+    Bars beside it are the recall of each class, below it the precision. The title is
+    the error over all examples; below it, why training printed another one.
     """
     rates, wrong_rates = evaluation.rates, evaluation.wrong_rates
     n_out = len(rates)
     side = min(max(4.5, 1.6 + 0.58 * n_out), 9)
     figure = Figure(figsize=(max(side, 7), side + 0.6), layout="constrained")
-    axes = figure.subplots()
+    ratios = {"width_ratios": (1, 0.12), "height_ratios": (1, 0.12)}
+    (axes, beside), (below, corner) = figure.subplots(
+        2, 2, sharex="col", sharey="row", **ratios
+    )
+    corner.remove()
     # Mistakes have a scale of their own: beside the right answers they would all be
     # as pale as none.
     right = np.eye(n_out, dtype=bool)
     blue, orange = np.ma.masked_where(~right, rates), np.ma.masked_where(right, rates)
     images = [
-        axes.imshow(blue, cmap="Blues", vmin=0, vmax=1.3),
-        axes.imshow(orange, cmap="Oranges", vmin=0, vmax=wrong_rates.max() or 1),
+        axes.imshow(blue, cmap="Blues", vmin=0, vmax=1.3, aspect="auto"),
+        axes.imshow(
+            orange, cmap="Oranges", vmin=0, vmax=wrong_rates.max() or 1, aspect="auto"
+        ),
     ]
     if n_out <= MOST_COUNTED_CLASSES:
         _write_counts(axes, evaluation.counts, rates, images)
         axes.set(xticks=range(n_out), yticks=range(n_out))
+    _draw_shares(beside, below, evaluation)
+    axes.xaxis.set(label_position="top", ticks_position="top")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set(xlabel="prediction", ylabel="label")
@@ -42,7 +51,8 @@ def confusion(evaluation):
     )
     axes.set_title(
         f"{_explanation(evaluation)}Blue: right. Orange: wrong, darker for a larger "
-        "share of its row (the label).",
+        "share of its row (the label).\nRecall: the share of a row that is right. "
+        "Precision: the share of a column that is right.",
         fontsize=8,
         color="0.3",
     )
@@ -63,6 +73,28 @@ def _write_counts(axes, counts, rates, images):
             fontsize=8.5 if with_rates else 6.5,
             color="white" if image.norm(rates[row, column]) > 0.6 else "black",
         )
+
+
+def _draw_shares(beside, below, evaluation):
+    """Draw the recall of each row and the precision of each column, as bars."""
+    recall, precision = evaluation.recall, evaluation.precision
+    classes = range(evaluation.n_out)
+    beside.barh(classes, np.nan_to_num(recall), color="#cfe3d0")
+    below.bar(classes, np.nan_to_num(precision), color="#cfe3d0")
+    beside.set(title="recall, %", xlim=(0, 1))
+    below.set_ylabel("precision,\n%", rotation=0, ha="right", va="center")
+    below.set_ylim(0, 1)
+    for bars in beside, below:
+        bars.tick_params(length=0, labelbottom=False, labelleft=False)
+        bars.spines[:].set_visible(False)
+        bars.set_facecolor("0.96")
+    if len(classes) > MOST_COUNTED_CLASSES:
+        return
+    few = len(classes) <= MOST_WITH_RATES
+    words = {"ha": "center", "va": "center", "fontsize": 8.5 if few else 6.5}
+    for c in classes:
+        beside.text(0.5, c, percent(recall[c]), **words)
+        below.text(c, 0.5, percent(precision[c]), rotation=0 if few else 90, **words)
 
 
 def _explanation(evaluation):
