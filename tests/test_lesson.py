@@ -3,6 +3,7 @@
 import contextlib
 import io
 import re
+import shutil
 from typing import NamedTuple
 
 import pytest
@@ -38,8 +39,11 @@ def blocks():
 
 BLOCKS = blocks()
 EXPERIMENTS = "python try it", "python try it on MNIST"
+DRAWING = "python with Graphviz"
 EXCERPTS = [
-    b for b in BLOCKS if b.info.startswith("python") and b.info not in EXPERIMENTS
+    b
+    for b in BLOCKS
+    if b.info.startswith("python") and b.info not in (*EXPERIMENTS, DRAWING)
 ]
 
 
@@ -107,7 +111,8 @@ def test_every_block_is_of_a_kind_that_is_tested():
         if block.info == "text":
             assert before.info in EXPERIMENTS, block
         else:
-            assert block in EXCERPTS or block.info in (*EXPERIMENTS, "console", "math")
+            kinds = *EXPERIMENTS, DRAWING, "console", "math"
+            assert block in EXCERPTS or block.info in kinds
 
 
 def test_experiments_print_what_is_shown():
@@ -124,6 +129,24 @@ def run_block(block, session):
     with contextlib.redirect_stdout(printed):
         exec(compile("\n".join(block.lines), str(block), "exec"), session)
     return printed.getvalue().splitlines()
+
+
+def test_graphs_of_the_readers_own_are_drawn(tmp_path, monkeypatch):
+    pytest.importorskip("pydot", reason="needs the extra `graph`")
+    if shutil.which("dot") is None:
+        pytest.skip("needs Graphviz (Debian: apt install graphviz)")
+    monkeypatch.chdir(tmp_path)
+    session = {}
+    first = next(block for block in BLOCKS if block.info in EXPERIMENTS)
+    (drawing,) = (block for block in BLOCKS if block.info == DRAWING)
+    for block in first, drawing:
+        run_block(block, session)
+    written, compiled = (
+        re.findall("<text[^>]*>([^<]+)", (tmp_path / f"{name}.svg").read_text("utf-8"))
+        for name in ("written", "compiled")
+    )
+    assert "a" in written and "a" in compiled
+    assert "Pow" in written and "Pow" not in compiled  # a**2 becomes a * a
 
 
 def test_epochs_are_those_of_the_original_program():
