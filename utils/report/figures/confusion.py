@@ -23,20 +23,18 @@ def confusion(evaluation):
     side = min(max(4.5, 1.6 + 0.58 * n_out), 9)
     figure = Figure(figsize=(max(side, 7), side + 0.6), layout="constrained")
     ratios = {"width_ratios": (1, 0.12), "height_ratios": (1, 0.12)}
-    (axes, beside), (below, corner) = figure.subplots(
-        2, 2, sharex="col", sharey="row", **ratios
-    )
+    grid = figure.subplots(2, 2, sharex="col", sharey="row", **ratios)
+    (axes, beside), (below, corner) = grid
     corner.remove()
     # Mistakes have a scale of their own: beside the right answers they would all be
     # as pale as none.
     right = np.eye(n_out, dtype=bool)
     blue, orange = np.ma.masked_where(~right, rates), np.ma.masked_where(right, rates)
     images = [
-        axes.imshow(blue, cmap="Blues", vmin=0, vmax=1.3, aspect="auto"),
-        axes.imshow(
-            orange, cmap="Oranges", vmin=0, vmax=wrong_rates.max() or 1, aspect="auto"
-        ),
+        axes.imshow(blue, cmap="Blues", vmin=0, vmax=1.3),
+        axes.imshow(orange, cmap="Oranges", vmin=0, vmax=wrong_rates.max() or 1),
     ]
+    axes.set_aspect("auto")  # in line with the bars
     if n_out <= MOST_COUNTED_CLASSES:
         _write_counts(axes, evaluation.counts, rates, images)
         axes.set(xticks=range(n_out), yticks=range(n_out))
@@ -68,19 +66,22 @@ def _write_counts(axes, counts, rates, images):
             column,
             row,
             f"{counts[row, column]:,}{rate}",
-            ha="center",
-            va="center",
-            fontsize=8.5 if with_rates else 6.5,
             color="white" if image.norm(rates[row, column]) > 0.6 else "black",
+            **_font(len(counts)),
         )
+
+
+def _font(n_out):
+    size = 8.5 if n_out <= MOST_WITH_RATES else 6.5
+    return {"ha": "center", "va": "center", "fontsize": size}
 
 
 def _draw_shares(beside, below, evaluation):
     """Draw the recall of each row and the precision of each column, as bars."""
     recall, precision = evaluation.recall, evaluation.precision
-    classes = range(evaluation.n_out)
-    beside.barh(classes, np.nan_to_num(recall), color="#cfe3d0")
-    below.bar(classes, np.nan_to_num(precision), color="#cfe3d0")
+    n_out = evaluation.n_out
+    beside.barh(range(n_out), np.nan_to_num(recall), color="#cfe3d0")
+    below.bar(range(n_out), np.nan_to_num(precision), color="#cfe3d0")
     beside.set(title="recall, %", xlim=(0, 1))
     below.set_ylabel("precision,\n%", rotation=0, ha="right", va="center")
     below.set_ylim(0, 1)
@@ -88,13 +89,10 @@ def _draw_shares(beside, below, evaluation):
         bars.tick_params(length=0, labelbottom=False, labelleft=False)
         bars.spines[:].set_visible(False)
         bars.set_facecolor("0.96")
-    if len(classes) > MOST_COUNTED_CLASSES:
-        return
-    few = len(classes) <= MOST_WITH_RATES
-    words = {"ha": "center", "va": "center", "fontsize": 8.5 if few else 6.5}
-    for c in classes:
-        beside.text(0.5, c, percent(recall[c]), **words)
-        below.text(c, 0.5, percent(precision[c]), rotation=0 if few else 90, **words)
+    angle = 0 if n_out <= MOST_WITH_RATES else 90
+    for c in range(n_out if n_out <= MOST_COUNTED_CLASSES else 0):
+        beside.text(0.5, c, percent(recall[c]), **_font(n_out))
+        below.text(c, 0.5, percent(precision[c]), rotation=angle, **_font(n_out))
 
 
 def _explanation(evaluation):

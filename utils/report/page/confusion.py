@@ -21,10 +21,8 @@ def confusion(evaluation):
             f"{evaluation.totals[label]:,} times.</p>"
         )
     if evaluation.n_out > MOST_COUNTED_CLASSES:
-        counts = (
-            f"<p>The confusion table of {evaluation.n_out:,} classes would not be "
-            "readable.</p>"
-        )
+        name = f"confusion table of {evaluation.n_out:,} classes"
+        counts = f"<p>The {name} would not be readable.</p>"
     else:
         counts = _counts(evaluation)
     rates = "" if evaluation.no_confusion else _rates(evaluation)
@@ -32,47 +30,41 @@ def confusion(evaluation):
 
 
 def _counts(evaluation):
-    head = "".join(f'<th scope="col">{c}</th>' for c in range(evaluation.n_out))
     levels = np.searchsorted(LEVELS, evaluation.wrong_rates, side="right")
-    rows = ""
-    for label, counts in enumerate(evaluation.counts):
-        cells = [
-            f'<td class="wrong{level}">{count or "·"}</td>'
-            for level, count in zip(levels[label], counts, strict=True)
+    rows = [
+        [
+            f'<td class="wrong{level}">{n or "·"}</td>'
+            for level, n in zip(*row, strict=True)
         ]
-        cells[label] = f'<td class="right">{counts[label]}</td>'
-        rows += f'<tr><th scope="row">{label}</th>{"".join(cells)}</tr>\n'
-    return _table(
-        "confusion",
-        "Confusion table",
-        "Rows are the true classes, columns the predictions.",
-        f"<td></td>{head}",
-        rows,
-    )
+        for row in zip(levels, evaluation.counts, strict=True)
+    ]
+    for label, row in enumerate(rows):
+        row[label] = f'<td class="right">{evaluation.counts[label, label]}</td>'
+    caption = "Rows are the true classes, columns the predictions."
+    names = range(evaluation.n_out)
+    return _table("confusion", "Confusion table", caption, names, rows)
 
 
 def _rates(evaluation):
-    rows = ""
-    for label, shares in enumerate(
-        zip(evaluation.precision, evaluation.recall, strict=True)
-    ):
-        cells = "".join(f"<td>{percent(share)}</td>" for share in shares)
-        rows += f'<tr><th scope="row">{label}</th>{cells}</tr>\n'
-    names = "".join(f'<th scope="col">{n}, %</th>' for n in ("precision", "recall"))
-    return _table(
-        "rates",
-        "Precision and recall",
+    shares = zip(evaluation.precision, evaluation.recall, strict=True)
+    rows = [[f"<td>{percent(share)}</td>" for share in pair] for pair in shares]
+    caption = (
         "Precision: of the answers with this class, those that are right. Recall: of "
-        "its examples, those that are found.",
-        f"<td></td>{names}",
-        rows,
+        "its examples, those that are found."
     )
+    names = "precision, %", "recall, %"
+    return _table("rates", "Precision and recall", caption, names, rows)
 
 
-def _table(name, label, caption, head, rows):
-    """A table that scrolls by itself where the page has no room for it."""
+def _table(name, label, caption, columns, rows):
+    """A table with a row for each class; it scrolls where the page has no room."""
+    head = "".join(f'<th scope="col">{column}</th>' for column in columns)
+    body = "\n".join(
+        f'<tr><th scope="row">{c}</th>{"".join(cells)}</tr>'
+        for c, cells in enumerate(rows)
+    )
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{label}">'
         f'<table class="{name}"><caption>{caption}</caption>'
-        f"<thead><tr>{head}</tr></thead>\n<tbody>{rows}</tbody></table></div>"
+        f"<thead><tr><td></td>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>"
     )
