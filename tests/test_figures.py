@@ -169,8 +169,8 @@ def test_share_of_none_is_a_dash_without_a_bar():
     _, recall, precision = figure.axes
     assert [text.get_text() for text in recall.texts] == ["50.0", "0.0", "–"]
     assert [text.get_text() for text in precision.texts] == ["50.0", "–", "0.0"]
-    assert [bar.get_width() for bar in recall.patches] == [0.5, 0, 0]
-    assert [bar.get_height() for bar in precision.patches] == [0.5, 0, 0]
+    assert recall.patches[0].get_data().values.tolist() == [0.5, 0, 0]
+    assert precision.patches[0].get_data().values.tolist() == [0.5, 0, 0]
 
 
 def test_mistakes_are_the_most_confident_ones_in_order():
