@@ -31,8 +31,9 @@ check:  ## style, format, imports between the rooms, and that every file compile
 	lint-imports --no-cache --no-logo
 	$(PYTHON) -W error -m compileall -q -f logistic_sgd.py logistic_cg.py utils tests benchmarks docs
 
-pictures:  ## draw docs/*.png again, from runs on MNIST (pip install '.[plot]')
+pictures:  ## draw docs/*.png again, from runs on MNIST, and graphs (pip install '.[plot,graph]')
 	$(PYTHON) docs/pictures.py
+	$(PYTHON) docs/graphs.py
 
 notebook:  ## make docs/lesson.ipynb again from docs/lesson.md, run on MNIST (pip install '.[docs]')
 	$(PYTHON) docs/notebook.py

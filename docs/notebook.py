@@ -19,7 +19,8 @@ from nbclient import NotebookClient
 DOCS = Path(__file__).resolve().parent
 BLOCK = re.compile(r"^```(\w+) ?(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
 FOLDED = re.compile(r"<details>\s*<summary>(.*?)</summary>(.*?)</details>", re.DOTALL)
-PICTURE = re.compile(r"!\[(.*)\]\((\S+\.png)\)")
+PICTURE = re.compile(r"!\[(.*)\]\((\S+\.(png|svg))\)")
+MIME = {"png": "image/png", "svg": "image/svg+xml"}
 CELL = "```python\n"
 FOLDED_CELL = '```python jupyter={"source_hidden": true}\n'
 TEXT = "```python .noeval\n"  # Jupytext's word for code that is only shown
@@ -76,9 +77,9 @@ def unfolded(details):
 
 def with_pictures(text):
     """Markdown with its pictures, as definitions at the end."""
-    for _, name in PICTURE.findall(text):
+    for _, name, kind in PICTURE.findall(text):
         data = base64.b64encode((DOCS / name).read_bytes()).decode()
-        text += f"\n\n[{name}]: data:image/png;base64,{data}"
+        text += f"\n\n[{name}]: data:{MIME[kind]};base64,{data}"
     return PICTURE.sub(r"![\1][\2]", text)
 
 

@@ -29,9 +29,10 @@ def draw(options, names, folder):
     subprocess.run([*command, "--plot", "."], cwd=folder, check=True)
     for name, here in names.items():
         picture = Image.open(Path(folder, f"{name}.png")).convert("RGB")
-        # Maximum coverage keeps the ends of the colour bar, where few pixels are.
+        # Maximum coverage keeps the ends of the colour bar, where few pixels are; one
+        # round of k-means brings each area to its own colour again.
         few_colours = picture.quantize(
-            256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+            256, method=Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE
         )
         few_colours.save(DOCS / f"{here}.png", optimize=True)
 

@@ -5,7 +5,7 @@ import pytensor
 import pytest
 from drawn import HISTORY, METADATA, example
 from processes import with_peak
-from sklearn.metrics import confusion_matrix
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from utils import datasets
 from utils.report.evaluation import evaluate, image_shape
@@ -105,11 +105,27 @@ def test_counts_and_rates_are_scikit_learns():
     assert rates[label, prediction] == rates.max()
 
 
+@pytest.mark.parametrize("n_out, n", [(3, 200), (10, 60)])
+def test_precision_and_recall_are_scikit_learns(n_out, n):
+    evaluation = example(n_out=n_out, n=n)
+    expected = precision_recall_fscore_support(
+        evaluation.labels,
+        evaluation.predictions,
+        labels=range(n_out),
+        zero_division=np.nan,
+    )
+    np.testing.assert_allclose(evaluation.precision, expected[0], rtol=1e-12)
+    np.testing.assert_allclose(evaluation.recall, expected[1], rtol=1e-12)
+
+
 def test_commonest_confusion_of_many_classes(one_gibibyte):
     """Their matrix would take 80 GB."""
     answers = [(0, 0), (99_999, 1), (99_999, 99_998), (99_999, 99_998), (5, 5)]
     evaluation = example(n_out=100_000, answers=answers)
     assert evaluation.commonest_confusion == (99_999, 99_998)
+    # Of the answers 0, 1 and 5, two are right; 2 is neither a label nor an answer.
+    np.testing.assert_array_equal(evaluation.precision[[0, 1, 5, 2]], [1, 0, 1, np.nan])
+    np.testing.assert_array_equal(evaluation.recall[[0, 99_999, 2]], [1, 0, np.nan])
 
 
 def test_class_without_examples_has_rates_of_zero():

@@ -123,6 +123,10 @@ def test_confusion_counts_every_example():
     for (label, prediction), count in counts.items():
         rate = 100 * count / labels.count(label)
         assert cells[prediction, label] == f"{count:,}\n{rate:.1f} %"
+    # Beside each row and below each column, the share of it that is right.
+    for side, answers in (1, labels), (2, predictions):
+        expected = [f"{100 * counts[c, c] / answers.count(c):.1f}" for c in range(3)]
+        assert [text.get_text() for text in figure.axes[side].texts] == expected
     wrong = sum(label != p for label, p in zip(labels, predictions, strict=True))
     assert f"{wrong} of all 1,000 test examples are wrong: {wrong / 10:.2f} %" in words(
         figure
@@ -152,9 +156,21 @@ def test_confusion_says_why_training_printed_another_error():
 
 @pytest.mark.parametrize("n_out, cell", [(30, r"\d+"), (50, None)])
 def test_confusion_of_many_classes(n_out, cell):
-    texts = figures.confusion(example(n_out=n_out, n=500)).axes[0].texts
+    figure = figures.confusion(example(n_out=n_out, n=500))
+    texts = figure.axes[0].texts
     assert bool(texts) == bool(cell)
     assert all(re.fullmatch(cell, text.get_text()) for text in texts)
+    assert [len(axes.texts) for axes in figure.axes[1:]] == [n_out if cell else 0] * 2
+
+
+def test_share_of_none_is_a_dash_without_a_bar():
+    """Class 1 is never predicted, of class 2 there is no example."""
+    figure = figures.confusion(example(answers=[(0, 0), (0, 2), (1, 0)]))
+    _, recall, precision = figure.axes
+    assert [text.get_text() for text in recall.texts] == ["50.0", "0.0", "–"]
+    assert [text.get_text() for text in precision.texts] == ["50.0", "–", "0.0"]
+    assert recall.patches[0].get_data().values.tolist() == [0.5, 0, 0]
+    assert precision.patches[0].get_data().values.tolist() == [0.5, 0, 0]
 
 
 def test_mistakes_are_the_most_confident_ones_in_order():

@@ -8,6 +8,7 @@ import io
 import json
 import re
 import runpy
+import shutil
 from typing import NamedTuple
 
 import pytest
@@ -44,8 +45,11 @@ def blocks():
 
 BLOCKS = blocks()
 EXPERIMENTS = "python try it", "python try it on MNIST"
+DRAWING = "python with Graphviz"
 EXCERPTS = [
-    b for b in BLOCKS if b.info.startswith("python") and b.info not in EXPERIMENTS
+    b
+    for b in BLOCKS
+    if b.info.startswith("python") and b.info not in (*EXPERIMENTS, DRAWING)
 ]
 
 
@@ -113,7 +117,8 @@ def test_every_block_is_of_a_kind_that_is_tested():
         if block.info == "text":
             assert before.info in EXPERIMENTS, block
         else:
-            assert block in EXCERPTS or block.info in (*EXPERIMENTS, "console", "math")
+            kinds = *EXPERIMENTS, DRAWING, "console", "math"
+            assert block in EXCERPTS or block.info in kinds
 
 
 def test_experiments_print_what_is_shown():
@@ -175,6 +180,24 @@ def test_notebook_is_what_the_lesson_makes():
     for cell, other in zip(made.cells, kept.cells, strict=True):
         assert cell.source == other.source, "`make notebook` is due"
     assert NOTEBOOK.stat().st_size < 500_000
+
+
+def test_graphs_of_the_readers_own_are_drawn(tmp_path, monkeypatch):
+    pytest.importorskip("pydot", reason="needs the extra `graph`")
+    if shutil.which("dot") is None:
+        pytest.skip("needs Graphviz (Debian: apt install graphviz)")
+    monkeypatch.chdir(tmp_path)
+    session = {}
+    first = next(block for block in BLOCKS if block.info in EXPERIMENTS)
+    (drawing,) = (block for block in BLOCKS if block.info == DRAWING)
+    for block in first, drawing:
+        run_block(block, session)
+    written, compiled = (
+        re.findall("<text[^>]*>([^<]+)", (tmp_path / f"{name}.svg").read_text("utf-8"))
+        for name in ("written", "compiled")
+    )
+    assert "a" in written and "a" in compiled
+    assert "Pow" in written and "Pow" not in compiled  # a**2 becomes a * a
 
 
 def test_epochs_are_those_of_the_original_program():

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from drawn import HISTORY, ODD_HISTORIES, example, mistakes_by_hand
-from sklearn.metrics import confusion_matrix
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from utils.report import page as report
 from utils.report.page.images import RDBU
@@ -116,18 +116,31 @@ def test_templates_are_blue_for_and_red_against():
 def test_confusion_is_scikit_learns():
     evaluation = example(n=200)
     found = rows(render(evaluation), 'class="confusion"')[1:]
-    counts = [[0 if c == "·" else int(c) for c in row[1:-1]] for row in found]
+    counts = [[0 if c == "·" else int(c) for c in row[1:]] for row in found]
     expected = confusion_matrix(evaluation.labels, evaluation.predictions)
     np.testing.assert_array_equal(counts, expected)
-    rates = [float(row[-1]) for row in found]
-    recall = expected.diagonal() / expected.sum(axis=1)
-    np.testing.assert_allclose(rates, recall * 100, atol=0.051)
+
+
+@pytest.mark.parametrize("n_out, n", [(3, 200), (100, 5000)])
+def test_precision_and_recall_are_scikit_learns(n_out, n):
+    evaluation = example(n_out=n_out, n=n)
+    found = rows(render(evaluation), 'class="rates"')
+    assert found[0][1:] == ["precision, %", "recall, %"]
+    pair = evaluation.labels, evaluation.predictions
+    expected = 100 * np.transpose(precision_recall_fscore_support(*pair)[:2])
+    np.testing.assert_allclose(np.array(found[1:], float)[:, 1:], expected, atol=0.051)
+
+
+def test_share_of_none_is_a_dash():
+    """Class 1 is never predicted, of class 2 there is no example."""
+    found = rows(render(example(answers=[(0, 0), (0, 2), (1, 0)])), 'class="rates"')
+    assert found[1:] == [["0", "50.0", "50.0"], ["1", "–", "0.0"], ["2", "0.0", "–"]]
 
 
 def test_page_of_many_classes(one_gibibyte):
     evaluation = example(W=np.ones((4, 10**5)))
     words = Reader(render(evaluation)).words
-    assert "A table of 100,000 classes would not be readable." in words
+    assert "The confusion table of 100,000 classes would not be readable." in words
     assert "The commonest mistake: " in words and "The first 100 of 100,000" in words
 
 

@@ -229,7 +229,7 @@ def test_every_control_can_be_reached_and_has_a_name(show, made_up):
             e => [e.tabIndex,
                 e.ariaLabel || e.labels?.[0]?.innerText || e.innerText])"""
     )
-    assert len(names) == 1 + 1 + 10 + 10 + 1  # pad, Clear, samples, classes, table
+    assert len(names) == 1 + 1 + 10 + 10 + 2  # pad, Clear, samples, classes, tables
     assert all(index == 0 and name.strip() for index, name in names)
     assert page.get_attribute("#reading", "role") == "status"
 
@@ -259,6 +259,23 @@ def test_contrast_of_words(show, made_up, scheme):
     ]:
         light, dark = max(ground, word), min(ground, word)
         assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
+@pytest.mark.parametrize("width, height", [(360, 640), (390, 844)])
+@pytest.mark.parametrize("name", ["mnist.pkl.gz", "a-set-with-quite-a-long-name.npz"])
+def test_pad_is_seen_on_a_phone_without_scrolling(show, made_up, name, width, height):
+    metadata = made_up.metadata | {"dataset": name}
+    evaluation = dataclasses.replace(made_up, metadata=metadata)
+    viewport = {"width": width, "height": height}
+    page = show(evaluation, viewport=viewport, has_touch=True, is_mobile=True)
+    assert page.evaluate("window.scrollY") == 0
+    box = page.locator("#pad").bounding_box()
+    # A browser's own bars take up to 100 pixels of a phone.
+    assert 0 <= box["x"] and box["x"] + box["width"] <= width
+    assert 0 <= box["y"] and box["y"] + box["height"] <= height - 100
+    assert min(box["width"], box["height"]) >= 250  # large enough for a finger
+    # The run's errors are still there, below.
+    assert page.locator(".figures").bounding_box()["y"] > box["y"]
 
 
 @pytest.mark.parametrize("n_in", [784, 64])

@@ -97,6 +97,21 @@ class Evaluation:
         return np.where(np.eye(len(self.rates), dtype=bool), 0, self.rates)
 
     @cached_property
+    def recall(self):
+        """Share of each class's examples that are right, ``(n_out,)``; NaN of none."""
+        return self._share_right(self.totals)
+
+    @cached_property
+    def precision(self):
+        """Share of the answers with each class that are right; NaN of none."""
+        return self._share_right(np.bincount(self.predictions, minlength=self.n_out))
+
+    def _share_right(self, totals):
+        right = self.labels[self.predictions == self.labels]
+        with np.errstate(invalid="ignore"):
+            return np.bincount(right, minlength=self.n_out) / totals
+
+    @cached_property
     def commonest_confusion(self):
         """Label and prediction of the highest wrong rate; None without mistakes."""
         wrong = self.mistakes
@@ -206,6 +221,11 @@ def evaluate(result, load_model=None):
     model_file.check_answers(confidence, result.model)
     parts = W, b, metadata, result.history, images, labels, predictions, confidence
     return Evaluation(*parts, shown(model.get("class", "LogisticRegression")))
+
+
+def percent(share):
+    """Write a share of 1 in per cent, ``"97.8"``; a dash for NaN, a share of none."""
+    return "–" if np.isnan(share) else f"{share * 100:.1f}"
 
 
 def image_shape(n_in):

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from utils.report.evaluation import MOST_COUNTED_CLASSES
+from utils.report.evaluation import MOST_COUNTED_CLASSES, percent
 
 from .style import style
 
@@ -15,13 +15,17 @@ MOST_WITH_RATES = 12
 def confusion(evaluation):
     """Draw how many test examples of each class were given each prediction.
 
-    The title is the error over all of them; below it, why training printed another one.
+    Bars beside it are the recall of each class, below it the precision. The title is
+    the error over all examples; below it, why training printed another one.
     """
     rates, wrong_rates = evaluation.rates, evaluation.wrong_rates
     n_out = len(rates)
     side = min(max(4.5, 1.6 + 0.58 * n_out), 9)
     figure = Figure(figsize=(max(side, 7), side + 0.6), layout="constrained")
-    axes = figure.subplots()
+    ratios = {"width_ratios": (1, 0.12), "height_ratios": (1, 0.12)}
+    grid = figure.subplots(2, 2, sharex="col", sharey="row", **ratios)
+    (axes, beside), (below, corner) = grid
+    corner.remove()
     # Mistakes have a scale of their own: beside the right answers they would all be
     # as pale as none.
     right = np.eye(n_out, dtype=bool)
@@ -30,9 +34,12 @@ def confusion(evaluation):
         axes.imshow(blue, cmap="Blues", vmin=0, vmax=1.3),
         axes.imshow(orange, cmap="Oranges", vmin=0, vmax=wrong_rates.max() or 1),
     ]
+    axes.set_aspect("auto")  # in line with the bars
     if n_out <= MOST_COUNTED_CLASSES:
         _write_counts(axes, evaluation.counts, rates, images)
         axes.set(xticks=range(n_out), yticks=range(n_out))
+    _draw_shares(beside, below, evaluation)
+    axes.xaxis.set(label_position="top", ticks_position="top")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set(xlabel="prediction", ylabel="label")
@@ -42,7 +49,8 @@ def confusion(evaluation):
     )
     axes.set_title(
         f"{_explanation(evaluation)}Blue: right. Orange: wrong, darker for a larger "
-        "share of its row (the label).",
+        "share of its row (the label).\nRecall: the share of a row that is right. "
+        "Precision: the share of a column that is right.",
         fontsize=8,
         color="0.3",
     )
@@ -58,11 +66,35 @@ def _write_counts(axes, counts, rates, images):
             column,
             row,
             f"{counts[row, column]:,}{rate}",
-            ha="center",
-            va="center",
-            fontsize=8.5 if with_rates else 6.5,
             color="white" if image.norm(rates[row, column]) > 0.6 else "black",
+            **_font(len(counts)),
         )
+
+
+def _font(n_out):
+    size = 8.5 if n_out <= MOST_WITH_RATES else 6.5
+    return {"ha": "center", "va": "center", "fontsize": size}
+
+
+def _draw_shares(beside, below, evaluation):
+    """Draw the recall of each row and the precision of each column, as bars."""
+    recall, precision = evaluation.recall, evaluation.precision
+    n_out = evaluation.n_out
+    # One shape each: so many bars as there may be classes would take seconds.
+    steps = {"edges": np.arange(n_out + 1) - 0.5, "fill": True, "color": "#cfe3d0"}
+    beside.stairs(np.nan_to_num(recall), orientation="horizontal", **steps)
+    below.stairs(np.nan_to_num(precision), **steps)
+    beside.set(title="recall, %", xlim=(0, 1))
+    below.set_ylabel("precision,\n%", rotation=0, ha="right", va="center")
+    below.set_ylim(0, 1)
+    for bars in beside, below:
+        bars.tick_params(length=0, labelbottom=False, labelleft=False)
+        bars.spines[:].set_visible(False)
+        bars.set_facecolor("0.96")
+    angle = 0 if n_out <= MOST_WITH_RATES else 90
+    for c in range(n_out if n_out <= MOST_COUNTED_CLASSES else 0):
+        beside.text(0.5, c, percent(recall[c]), **_font(n_out))
+        below.text(c, 0.5, percent(precision[c]), rotation=angle, **_font(n_out))
 
 
 def _explanation(evaluation):

@@ -2,15 +2,14 @@
 
 import numpy as np
 
-from utils.report.evaluation import MOST_COUNTED_CLASSES
+from utils.report.evaluation import MOST_COUNTED_CLASSES, percent
 
 # Rates of confusion at which a cell of the table gets a stronger colour.
 LEVELS = 0.005, 0.01, 0.02, 0.04, 0.08
 
 
 def confusion(evaluation):
-    """A sentence on the commonest mistake, and the table of all counts."""
-    n_out = evaluation.n_out
+    """A sentence on the commonest mistake, and the tables of counts and of rates."""
     if evaluation.commonest_confusion is None:
         sentence = "<p>Every test example is classified correctly.</p>"
     else:
@@ -21,27 +20,51 @@ def confusion(evaluation):
             f"{(read == prediction).sum():,} of "
             f"{evaluation.totals[label]:,} times.</p>"
         )
-    if n_out > MOST_COUNTED_CLASSES:
-        return f"{sentence}<p>A table of {n_out:,} classes would not be readable.</p>"
-    head = "".join(f'<th scope="col">{c}</th>' for c in range(n_out))
+    if evaluation.n_out > MOST_COUNTED_CLASSES:
+        name = f"confusion table of {evaluation.n_out:,} classes"
+        counts = f"<p>The {name} would not be readable.</p>"
+    else:
+        counts = _counts(evaluation)
+    rates = "" if evaluation.no_confusion else _rates(evaluation)
+    return f'{sentence}\n<div class="tables">{counts}{rates}</div>'
+
+
+def _counts(evaluation):
     levels = np.searchsorted(LEVELS, evaluation.wrong_rates, side="right")
-    rows = ""
-    for label, counts in enumerate(evaluation.counts):
-        cells = [
-            f'<td class="wrong{level}">{count or "·"}</td>'
-            for level, count in zip(levels[label], counts, strict=True)
+    rows = [
+        [
+            f'<td class="wrong{level}">{n or "·"}</td>'
+            for level, n in zip(*row, strict=True)
         ]
-        cells[label] = f'<td class="right">{counts[label]}</td>'
-        right = f"{evaluation.rates[label, label] * 100:.1f}"
-        rows += (
-            f'<tr><th scope="row">{label}</th>{"".join(cells)}'
-            f"<td>{right if counts.any() else '–'}</td></tr>\n"
-        )
+        for row in zip(levels, evaluation.counts, strict=True)
+    ]
+    for label, row in enumerate(rows):
+        row[label] = f'<td class="right">{evaluation.counts[label, label]}</td>'
+    caption = "Rows are the true classes, columns the predictions."
+    names = range(evaluation.n_out)
+    return _table("confusion", "Confusion table", caption, names, rows)
+
+
+def _rates(evaluation):
+    shares = zip(evaluation.precision, evaluation.recall, strict=True)
+    rows = [[f"<td>{percent(share)}</td>" for share in pair] for pair in shares]
+    caption = (
+        "Precision: of the answers with this class, those that are right. Recall: of "
+        "its examples, those that are found."
+    )
+    names = "precision, %", "recall, %"
+    return _table("rates", "Precision and recall", caption, names, rows)
+
+
+def _table(name, label, caption, columns, rows):
+    """A table with a row for each class; it scrolls where the page has no room."""
+    head = "".join(f'<th scope="col">{column}</th>' for column in columns)
+    body = "\n".join(
+        f'<tr><th scope="row">{c}</th>{"".join(cells)}</tr>'
+        for c, cells in enumerate(rows)
+    )
     return (
-        f'{sentence}\n<div class="scroll" tabindex="0" role="region" '
-        'aria-label="Confusion table"><table class="confusion">'
-        "<caption>Rows are the true classes, columns the predictions.</caption>"
-        f"<thead><tr><td></td>{head}"
-        '<th scope="col">correct, %</th></tr></thead>\n'
-        f"<tbody>{rows}</tbody></table></div>"
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{label}">'
+        f'<table class="{name}"><caption>{caption}</caption>'
+        f"<thead><tr><td></td>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>"
     )
