@@ -5,7 +5,7 @@ import functools
 import pytensor
 import pytest
 from changed import changed_script
-from cut_off import MIDDLE, TRAININGS, check_resumed, cut_off, in_folder, resume
+from cut_off import MIDDLE, check_resumed, cut_off, in_folder, resume
 from test_checkpoint import (  # noqa: F401
     test_backend_may_change,
     test_best_model_is_written_again,
@@ -31,9 +31,17 @@ def name():
     return "cg"
 
 
-@pytest.mark.parametrize("floatX", ["float32", "float64"])
-@pytest.mark.parametrize("at", [MIDDLE, 50, 59])
-@pytest.mark.parametrize("name", TRAININGS)
+@pytest.mark.parametrize(
+    "name, at, floatX",
+    [
+        ("sgd", MIDDLE, "float64"),
+        ("sgd", 50, "float32"),
+        ("sgd", 59, "float64"),
+        ("cg", MIDDLE, "float64"),
+        ("cg", 50, "float64"),
+        ("cg", 59, "float32"),
+    ],
+)
 def test_resumed_run_is_the_unbroken_one(
     name, at, floatX, tmp_path, tiny_npz, monkeypatch, capsys
 ):

@@ -157,7 +157,7 @@ def test_signal_leaves_no_process(train, name, to_all, status, said):
     assert_gone(others)
 
 
-@pytest.mark.parametrize("seconds", [0.5, 1, 2])
+@pytest.mark.parametrize("seconds", [0.5, 2])
 def test_sigterm_while_workers_start(train, seconds):
     run = train("--workers", 2)
     until(run.stderr, "starting 2 worker processes")
@@ -269,14 +269,13 @@ def test_scheduler_and_workers_started_by_hand(begin, train, folder):
     assert line.startswith("logistic_cg.py: error: all workers are gone: ")
 
 
-@pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM"])
-def test_scheduler_that_ends_in_the_middle(begin, train, folder, name):
+def test_scheduler_that_is_killed_in_the_middle(begin, train, folder):
     by_hand = ByHand(begin, folder)
     by_hand.worker()
     write_set(folder / "long", seed=7, n_train=100_000)
     run = train("--scheduler", by_hand.address, dataset="long", n_epochs=100_000)
     until_training(run)
-    by_hand.scheduler.send_signal(getattr(signal, name))
+    by_hand.scheduler.kill()
     _, (*notices, line) = rest(run)
     assert run.returncode == 1
     said = f"logistic_cg.py: error: {by_hand.address}: the scheduler is gone "

@@ -1,10 +1,10 @@
-"""Both scripts as processes: each backend and precision, and bad input."""
+"""Both scripts as processes: each backend and precision, on digits and on MNIST."""
 
 import re
 
 import pytest
-from conftest import BACKENDS
-from processes import CG, SCRIPTS, error_line, published, validation_errors
+from conftest import BACKENDS, needs_compiler, needs_jax
+from processes import CG, published, validation_errors
 from test_scripts import assert_published_figures, assert_trains_and_predicts
 
 
@@ -13,15 +13,17 @@ def test_sgd_trains_and_predicts_digits(run, tmp_path, backend):
     assert_trains_and_predicts(run, tmp_path, "--backend", backend)
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_bad_input_is_one_line_and_status_1(run, script):
-    line = error_line(run(script, "--n-epochs", "0", "--quiet"))
-    assert line.startswith(f"{script}: error: n_epochs is 0")
-
-
-@pytest.mark.parametrize("floatX", ["float32", "float64"])
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    "backend, floatX",
+    [
+        pytest.param("c", "float64", marks=needs_compiler),
+        ("numba", "float32"),
+        ("numba", "float64"),
+        pytest.param("jax", "float32", marks=needs_jax),
+    ],
+)
 def test_sgd_on_mnist_gives_the_published_figures(run, mnist_folder, backend, floatX):
+    """The default run has C in float32."""
     options = "--backend", backend, "--floatX", floatX
     assert_published_figures(run, mnist_folder, *options)
 
