@@ -75,7 +75,7 @@ def test_python_option(run, tmp_path, tiny_npz, script, python, backend):
     assert_worked(run(*command, python=python), tmp_path)
 
 
-@pytest.mark.parametrize("threads", [64, "2,1"])
+@pytest.mark.parametrize("threads", [1, 64])
 def test_threads(run, tmp_path, threads):
     """The bound is a hundred times what an idle machine of two cores takes."""
     command = SGD, "--dataset", "digits", "--n-epochs", 20
