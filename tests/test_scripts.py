@@ -2,12 +2,9 @@
 
 import re
 
-import pytest
 from conftest import needs_compiler
 from processes import CG, SGD, TINY, published, validation_errors
 
-import logistic_cg
-import logistic_sgd
 from utils.training import model_file
 
 
@@ -60,16 +57,6 @@ def test_sgd_imports_only_what_it_uses(run, tiny_npz):
     assert re.fullmatch(
         r"The code for file logistic_sgd.py ran for \d+\.\ds\n", done.stderr
     )
-
-
-@pytest.mark.parametrize("main", [logistic_sgd.main, logistic_cg.main])
-def test_help_names_the_options(main, capsys):
-    with pytest.raises(SystemExit) as end:
-        main(["--help"])
-    assert end.value.code == 0
-    shown = capsys.readouterr().out
-    for option in ("--dataset", "--n-epochs", "--batch-size", "--model", "--floatX"):
-        assert option in shown
 
 
 def assert_published_figures(printed):

@@ -11,8 +11,6 @@ from test_checkpoint import (  # noqa: F401
     test_best_model_is_written_again,
     test_checkpoint_holds_the_history,
     test_checkpoint_of_the_other_script_is_named,
-    test_checkpoint_that_cannot_be_written_is_told_after_the_result,
-    test_missing_checkpoint_is_an_error,
     test_other_dataset_of_the_same_shape_is_named,
     test_resume_of_a_finished_run_trains_further,
     test_resume_takes_the_arguments_of_the_run,
