@@ -269,13 +269,14 @@ def test_scheduler_and_workers_started_by_hand(begin, train, folder):
     assert line.startswith("logistic_cg.py: error: all workers are gone: ")
 
 
-def test_scheduler_that_is_killed_in_the_middle(begin, train, folder):
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM"])
+def test_scheduler_that_ends_in_the_middle(begin, train, folder, name):
     by_hand = ByHand(begin, folder)
     by_hand.worker()
     write_set(folder / "long", seed=7, n_train=100_000)
     run = train("--scheduler", by_hand.address, dataset="long", n_epochs=100_000)
     until_training(run)
-    by_hand.scheduler.kill()
+    by_hand.scheduler.send_signal(getattr(signal, name))
     _, (*notices, line) = rest(run)
     assert run.returncode == 1
     said = f"logistic_cg.py: error: {by_hand.address}: the scheduler is gone "
