@@ -1,9 +1,9 @@
 """Runs that are cut off as by a kill, and what is left of them."""
 
 import functools
-import re
 
 import pytest
+from processes import lines
 from pytensor import config
 
 from logistic_cg import cg_optimization_mnist
@@ -74,8 +74,7 @@ def saved(path):
 
 def output(capsys):
     """The lines on standard output, without the rate, which depends on the moment."""
-    out = capsys.readouterr().out
-    return re.sub(r"with [0-9.]+ (epochs|steps)/sec", "", out).splitlines()
+    return lines(capsys.readouterr().out)
 
 
 def check_resumed(train, resume, at, capsys):

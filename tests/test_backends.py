@@ -61,20 +61,21 @@ def test_auto_yields_to_the_mode_of_the_flags():
 
 
 @pytest.mark.parametrize(
-    "setting, value, message",
+    "flags, name, message",
     [
-        ("mode", "JAX", r"pip install -e '\.\[jax\]'"),
-        ("linker", "jax", r"pip install -e '\.\[jax\]'"),
-        ("mode", "PYTORCH", "'pytorch' is refused"),
-        ("mode", "MLX", "'mlx' is not known"),
+        ({}, "jax", r"pip install -e '\.\[jax\]'"),
+        ({"mode": "JAX"}, "auto", r"pip install -e '\.\[jax\]'"),
+        ({"linker": "jax"}, "auto", r"pip install -e '\.\[jax\]'"),
+        ({"mode": "PYTORCH"}, "auto", "'pytorch' is refused"),
+        ({"mode": "MLX"}, "auto", "'mlx' is not known"),
     ],
 )
-def test_backend_of_the_flags_is_checked(monkeypatch, setting, value, message):
+def test_backend_of_the_flags_or_by_name_is_checked(monkeypatch, flags, name, message):
     monkeypatch.delitem(sys.modules, "utils.backends.jax_backend", raising=False)
     monkeypatch.setitem(sys.modules, "jax", None)
-    with pytensor.config.change_flags(**{setting: value}):
+    with pytensor.config.change_flags(**flags):
         with pytest.raises(BackendError, match=message):
-            compilation_mode()
+            compilation_mode(name)
 
 
 def test_unknown_backend_and_pytorch_are_refused_with_the_reason():
@@ -82,13 +83,6 @@ def test_unknown_backend_and_pytorch_are_refused_with_the_reason():
         compilation_mode("cuda")
     with pytest.raises(BackendError, match="no Argmax.*host.*auto, c, numba, jax"):
         compilation_mode("pytorch")
-
-
-def test_jax_missing_says_what_to_install(monkeypatch):
-    monkeypatch.delitem(sys.modules, "utils.backends.jax_backend", raising=False)
-    monkeypatch.setitem(sys.modules, "jax", None)
-    with pytest.raises(BackendError, match=r"pip install -e '\.\[jax\]'"):
-        compilation_mode("jax")
 
 
 def test_warm_up_puts_back_parameters_and_a_momentum(mode):

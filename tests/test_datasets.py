@@ -1,6 +1,7 @@
 import builtins
 import functools
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -114,14 +115,8 @@ def test_load_digits():
 
 
 def test_load_digits_without_scikit_learn(monkeypatch):
-    real_import = builtins.__import__
-
-    def no_sklearn(name, *arguments, **keywords):
-        if name.startswith("sklearn"):
-            raise ImportError("No module named 'sklearn'")
-        return real_import(name, *arguments, **keywords)
-
-    monkeypatch.setattr(builtins, "__import__", no_sklearn)
+    # None makes any import of it fail.
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     with pytest.raises(DatasetError, match="pip install scikit-learn"):
         load("digits")
 

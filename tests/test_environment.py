@@ -51,6 +51,7 @@ def test_home_that_cannot_be_found(run, tmp_path, temporary):
     assert_notice(finished, temporary, os.devnull)
     _, error = finished.stderr.splitlines()
     assert error.startswith(f"{CG}: error: missing: expected a dataset")
+    assert finished.returncode == 1
 
 
 def assert_c_is_refused(run, dataset, folder):

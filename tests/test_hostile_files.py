@@ -1,4 +1,4 @@
-"""Each hostile file with one of its readers; `long` has all of them."""
+"""Each hostile file with one of its readers; `long` has the others."""
 
 import hostile_cases
 import pytest

@@ -42,12 +42,12 @@ def numpy_conjugate_gradient(splits, n_iterations, batch_size):
     return path, result.nfev
 
 
-def check_iterations(floatX, dataset, splits, model, capsys):
+def check_iterations(floatX, dataset, splits, model, capsys, backend="auto"):
     """Five iterations on the tiny dataset, its lines and its model."""
     monitor = Killer()
     with pytensor.config.change_flags(floatX=floatX):
         result = cg_optimization_mnist(
-            5, dataset, batch_size=10, model=model, monitor=monitor
+            5, dataset, 10, model=model, monitor=monitor, backend=backend
         )
 
     path, n_evaluations = numpy_conjugate_gradient(splits, 5, 10)

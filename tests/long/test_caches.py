@@ -69,20 +69,12 @@ def test_kernel_that_cannot_be_compiled_is_one_line(start, tmp_path, tiny_npz):
     assert errors.count("\n") == 1
 
 
-def test_run_with_damaged_numba_cache(train, tmp_path, tiny_npz):
-    """The outermost function of each graph: of one its index, of the next its code."""
-    command = SGD, *TINY, tiny_npz, "--backend", "numba"
-    expected = finish(train("first", *command))
-    indices = sorted((tmp_path / "compiled").glob("numba/*numba_funcified_fgraph*.nbi"))
-    assert len(indices) >= 2
-    for number, index in enumerate(indices):
-        code = index.with_name(index.name.removesuffix("nbi") + "1.nbc")
-        damage(code if number % 2 else index, "half")
-    assert finish(train("second", *command)) == expected
-
-
 def test_two_runs_at_once_share_numbas_cache(train, tmp_path, tiny_npz):
-    """From an empty cache, and of two precisions, whose functions have one name."""
+    """From an empty cache, and of two precisions, whose functions have one name.
+
+    Then the outermost function of each graph is damaged: of one its index, of the next
+    its code.
+    """
     command = SGD, *TINY, tiny_npz, "--backend", "numba", "--floatX"
 
     def both(name):
@@ -95,6 +87,13 @@ def test_two_runs_at_once_share_numbas_cache(train, tmp_path, tiny_npz):
     # The last of several arguments of one name counts.
     if not c_compiler.find().error:
         assert finish(train("c", *command, "float64", "--backend", "c")) == cold[1]
+
+    indices = sorted((tmp_path / "compiled").glob("numba/*numba_funcified_fgraph*.nbi"))
+    assert len(indices) >= 2
+    for number, index in enumerate(indices):
+        code = index.with_name(index.name.removesuffix("nbi") + "1.nbc")
+        damage(code if number % 2 else index, "half")
+    assert finish(train("damaged", *command, "float32")) == cold[0]
 
 
 @needs_compiler

@@ -1,4 +1,4 @@
-"""Each hostile file with each of its readers."""
+"""Each hostile file with the readers that the default run leaves out."""
 
 import hostile_cases
 import pytest
@@ -6,9 +6,9 @@ import pytest
 
 @pytest.fixture(scope="module")
 def outcomes():
-    return hostile_cases.outcomes("ALL")
+    return hostile_cases.outcomes("REST")
 
 
-@pytest.mark.parametrize("case", hostile_cases.ALL)
+@pytest.mark.parametrize("case", hostile_cases.REST)
 def test_hostile_file_is_refused(outcomes, case):
     hostile_cases.check_refused(outcomes[case], case)

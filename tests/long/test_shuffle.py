@@ -28,11 +28,11 @@ def test_training_takes_the_steps_of_numpy(
     check_steps(backend, floatX, tolerance, train, tiny_splits, capsys)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(1, 5))
 def test_accuracy_of_tensorflows_softmax_regression(
     seed, mnist_folder, tmp_path, capsys
 ):
-    """0.914 to 0.917 is what NumPy gives over these seeds, to three decimals."""
+    """NumPy gives 0.914 to 0.917 over seeds 0 to 4, of which the lesson shows 0."""
     with pytensor.config.change_flags(floatX="float32"):
         sgd_optimization_mnist(
             0.5,
