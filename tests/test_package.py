@@ -1,7 +1,16 @@
 """The program as a package among others: its `utils`, version, types and archive."""
 
+import importlib
+import inspect
+import platform
+from importlib.metadata import version
+
 import pytest
 from processes import REPOSITORY, SCRIPTS, SGD, error_line
+
+import logistic_cg
+import logistic_sgd
+import utils
 
 # A stranger's `utils`, which comes before this program's on Python's path
 
@@ -47,3 +56,26 @@ def test_shadowed_utils_is_an_import_error(run, stranger):
     stranger({"utils/datasets.py": ""})
     *_, line = run("-c", "import logistic_sgd", status=1).stderr.splitlines()
     assert line.startswith(f"ImportError: {SGD}: error: expected ") and found in line
+
+
+# Version and types
+
+
+@pytest.mark.parametrize("script", [logistic_sgd, logistic_cg])
+def test_version_is_one_line(script, capsys):
+    with pytest.raises(SystemExit) as end:
+        script.main(["--version"])
+    versions = f"(PyTensor {version('pytensor')}, Python {platform.python_version()})"
+    expected = f"{script.__name__}.py {utils.__version__} {versions}\n"
+    assert (end.value.code, capsys.readouterr().out) == (0, expected)
+
+
+@pytest.mark.parametrize(
+    "room", ["", ".backends", ".datasets", ".digit_image", ".files", ".training"]
+)
+def test_functions_of_a_room_are_annotated(room):
+    door = importlib.import_module(f"utils{room}")
+    functions = filter(inspect.isfunction, (getattr(door, n) for n in door.__all__))
+    expected = {f: {*inspect.signature(f).parameters, "return"} for f in functions}
+    assert expected
+    assert {f: set(f.__annotations__) for f in expected} == expected

@@ -3,7 +3,13 @@
 The names that the other Deep Learning Tutorials import from their `utils` are here.
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from utils.tiles import scale_to_unit_interval, tile_raster_images
+
 __all__ = ["scale_to_unit_interval", "tile_raster_images"]
+__version__ = "0.1.0"
 
 
 def __getattr__(name):
