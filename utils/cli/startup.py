@@ -23,9 +23,9 @@ from utils.text import shown
 # that comes first may have some of the same names.
 _OURS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
 for _module in pkgutil.iter_modules([_OURS]):
-    _found = find_spec(f"utils.{_module.name}")
-    if not str(_found.origin).startswith(_OURS):
-        raise ImportError(f"utils.{_module.name} is another's, {_found.origin}")
+    _found = str(getattr(find_spec(f"utils.{_module.name}"), "origin", None))
+    if not _found.startswith(_OURS):
+        raise ImportError(f"utils.{_module.name} is another's, {_found}")
 
 
 def prepare(name):
