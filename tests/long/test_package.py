@@ -1,4 +1,4 @@
-"""The archive and the wheel: what they hold, and the tests run from the archive."""
+"""The archive, the wheel, and what Git leaves out; tests from the archive."""
 
 import shutil
 import subprocess
@@ -7,7 +7,7 @@ import tarfile
 import zipfile
 
 import pytest
-from processes import REPOSITORY
+from processes import REPOSITORY, SGD
 
 import utils
 
@@ -27,12 +27,16 @@ def tracked():
     return set(listed.strip("\0").split("\0"))
 
 
+def copied(names, folder):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(REPOSITORY / name, folder / name)
+
+
 def test_archive_and_wheel_are_whole(tmp_path, tracked):
     pytest.importorskip("setuptools", minversion="77")
     copy, unpacked = tmp_path / "copy", tmp_path / "unpacked"
-    for name in tracked:
-        (copy / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(REPOSITORY / name, copy / name)
+    copied(tracked, copy)
     build = subprocess.run(
         [sys.executable, "-c", BUILD], cwd=copy, capture_output=True, text=True
     )
@@ -57,3 +61,17 @@ def test_archive_and_wheel_are_whole(tmp_path, tracked):
     command = sys.executable, "-m", "pytest", "-q", "-n", "0", *tests
     ran = subprocess.run(command, cwd=root, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout
+
+
+def test_git_ignores_what_a_run_leaves(run, tmp_path, tracked):
+    pytest.importorskip("matplotlib", reason="needs the extra `plot`")
+    copied(tracked, tmp_path)
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    subprocess.run(["git", "add", "."], cwd=tmp_path, check=True)
+    files = "--checkpoint run.ckpt --history history.csv --plot plots --report".split()
+    training = "--dataset", "digits", "--n-epochs", "2"
+    run(tmp_path / SGD, *training, *files, "report.html", status=0)
+    assert (tmp_path / "plots" / "weights.svg").is_file()
+    command = "git", "ls-files", "--others", "--exclude-standard"
+    left = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
+    assert left.stdout == b""
