@@ -52,7 +52,7 @@ def test_shadowed_utils_is_one_line(run, stranger, script, files, reason):
 def test_shadowed_utils_is_an_import_error(run, stranger):
     """A program that imports a script can catch it; other names do no harm."""
     found = stranger({"utils/__init__.py": BESIDE, "utils/plots.py": ""})
-    run("-c", "from utils.cli import startup; from utils import plots", status=0)
+    run("-c", "from utils import plots; from utils.cli import options", status=0)
     stranger({"utils/datasets.py": ""})
     *_, line = run("-c", "import logistic_sgd", status=1).stderr.splitlines()
     assert line.startswith(f"ImportError: {SGD}: error: expected ") and found in line

@@ -5,11 +5,12 @@ The names that the other Deep Learning Tutorials import from their `utils` are h
 
 from typing import TYPE_CHECKING
 
+from utils.cli import __version__  # noqa: F401
+
 if TYPE_CHECKING:
     from utils.tiles import scale_to_unit_interval, tile_raster_images
 
 __all__ = ["scale_to_unit_interval", "tile_raster_images"]
-__version__ = "0.1.0"
 
 
 def __getattr__(name):

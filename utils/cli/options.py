@@ -6,8 +6,8 @@ import platform
 
 import pytensor
 
-from utils import __version__
 from utils.backends import BACKENDS
+from utils.cli import __version__
 from utils.text import shown
 
 
