@@ -25,10 +25,11 @@ fuzz:  ## feed each reader of files FUZZ_SECONDS (60) of damaged ones (pip insta
 		$(PYTHON) tests/fuzz_readers.py $$reader -max_total_time=$(FUZZ_SECONDS) || exit; \
 	done
 
-check:  ## style, format, imports between the rooms, and that every file compiles
+check:  ## style, format, imports between the rooms, types, and that every file compiles
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	lint-imports --no-cache --no-logo
+	$(PYTHON) -m mypy --no-incremental
 	$(PYTHON) -W error -m compileall -q -f logistic_sgd.py logistic_cg.py utils tests benchmarks docs
 
 pictures:  ## draw docs/*.png again, from runs on MNIST, and graphs (pip install '.[plot,graph]')

@@ -19,8 +19,18 @@ Learning, section 4.3.4.
 
 import os
 import sys
+from importlib.util import find_spec
 
-from utils.cli import startup
+try:
+    from utils.cli import startup
+except ImportError as error:  # another program's `utils` comes first
+    found = find_spec("utils")
+    found = found and (found.origin or [*found.submodule_search_locations])
+    raise (SystemExit if __name__ == "__main__" else ImportError)(
+        f"{os.path.basename(__file__)}: error: expected its own package `utils`, found "
+        f"{found} ({error}): start Python in a checkout of this program, or rename the "
+        "other `utils`."
+    ) from None
 
 startup.prepare(__name__)  # ahead of the imports below: they take a second
 

@@ -3,6 +3,13 @@
 The names that the other Deep Learning Tutorials import from their `utils` are here.
 """
 
+from typing import TYPE_CHECKING
+
+from utils.cli import __version__  # noqa: F401
+
+if TYPE_CHECKING:
+    from utils.tiles import scale_to_unit_interval, tile_raster_images
+
 __all__ = ["scale_to_unit_interval", "tile_raster_images"]
 
 

@@ -1,9 +1,10 @@
 """Many small images in one array, as the Deep Learning Tutorials show filters."""
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 
-def scale_to_unit_interval(ndar, eps=1e-8):
+def scale_to_unit_interval(ndar: ArrayLike, eps: float = 1e-8) -> NDArray:
     """Shift and stretch an array so that it spans 0 to 1.
 
     Parameters
@@ -27,13 +28,13 @@ def scale_to_unit_interval(ndar, eps=1e-8):
 
 
 def tile_raster_images(
-    X,
-    img_shape,
-    tile_shape,
-    tile_spacing=(0, 0),
-    scale_rows_to_unit_interval=True,
-    output_pixel_vals=True,
-):
+    X: ArrayLike | tuple[ArrayLike | None, ...],
+    img_shape: tuple[int, int],
+    tile_shape: tuple[int, int],
+    tile_spacing: tuple[int, int] = (0, 0),
+    scale_rows_to_unit_interval: bool = True,
+    output_pixel_vals: bool = True,
+) -> NDArray:
     """Lay out images, each a row of a matrix, on a grid.
 
     Parameters

@@ -1,7 +1,9 @@
 """PyTensor modes for the backends C, Numba and JAX."""
 
 from pytensor import config
+from pytensor.compile.executor import Function
 from pytensor.compile.mode import Mode, get_mode
+from pytensor.compile.sharedvalue import SharedVariable
 
 import utils.backends.c_graph
 import utils.backends.fusion  # noqa: F401  both register their rewrites
@@ -11,7 +13,7 @@ from utils.errors import BackendError
 BACKENDS = ("auto", "c", "numba", "jax")
 
 
-def compilation_mode(backend="auto"):
+def compilation_mode(backend: str = "auto") -> Mode:
     """Choose the PyTensor mode that compiles for a backend.
 
     Parameters
@@ -110,7 +112,9 @@ def _check_numba():
         )
 
 
-def shared_variables(*functions, updated=False):
+def shared_variables(
+    *functions: Function, updated: bool = False
+) -> list[SharedVariable]:
     """Find the shared variables of compiled functions.
 
     Parameters
@@ -129,7 +133,7 @@ def shared_variables(*functions, updated=False):
     return list(dict.fromkeys(entry.variable for entry in wanted))
 
 
-def warm_up(*functions, index=0):
+def warm_up(*functions: Function, index: int = 0) -> None:
     """Call compiled functions once, and put back every value that they update.
 
     Numba and JAX compile at the first call; made ahead of training, that call is not

@@ -7,11 +7,13 @@ outputs and updates, and all constants, for that print abbreviates large ones.
 import hashlib
 import itertools
 import re
+from collections.abc import Iterable
 
 import numpy as np
+from pytensor.compile.executor import Function
 from pytensor.compile.mode import optdb
 from pytensor.compile.sharedvalue import SharedVariable
-from pytensor.graph.basic import Constant, clone
+from pytensor.graph.basic import Constant, Variable, clone
 from pytensor.graph.op import HasInnerGraph
 from pytensor.graph.rewriting.basic import GraphRewriter
 from pytensor.graph.traversal import ancestors
@@ -31,7 +33,7 @@ class KeepWritten(GraphRewriter):
 optdb.register("keep_written", KeepWritten(), "fast_run", "fast_compile", position=-2)
 
 
-def written_graph(*functions, data=()):
+def written_graph(*functions: Function, data: Iterable[Variable] = ()) -> str:
     """Describe the graphs of compiled functions, as they were written.
 
     Parameters
@@ -68,7 +70,7 @@ def written_graph(*functions, data=()):
     return "\n".join(texts)
 
 
-def describe(outputs, names):
+def describe(outputs: list[Variable], names: Iterable[str]) -> str:
     """Describe a list of symbolic expressions by text.
 
     It has a line for each node, indented below what it is an operand of; those of an
@@ -107,7 +109,7 @@ def _value(data):
     return f"{data.shape} {digest[:16]}"
 
 
-def first_difference(here, there):
+def first_difference(here: str, there: str) -> tuple[str, str, str] | None:
     """Find where two texts of `written_graph` or `describe` differ first.
 
     Returns the name of the output, and the operations there; None for equal texts.

@@ -2,8 +2,12 @@
 
 import argparse
 import os
+import platform
+
+import pytensor
 
 from utils.backends import BACKENDS
+from utils.cli import __version__
 from utils.text import shown
 
 
@@ -79,6 +83,13 @@ def parser(script, description, n_epochs):
         "with a pad to draw digits on: HTML that needs no server and no network",
     )
     add("--history", "write the costs and errors of the run to this file, as CSV")
+    versions = f"PyTensor {pytensor.__version__}, Python {platform.python_version()}"
+    result.add_argument(
+        "--version",
+        action="version",
+        version=f"%(prog)s {__version__} ({versions})",
+        help="show the versions of the program, PyTensor and Python",
+    )
     quiet = "no progress and no notices on standard error"
     result.add_argument("--quiet", action="store_true", help=quiet)
     return result

@@ -9,13 +9,23 @@ import contextlib
 import gc
 import io
 import os
+import pkgutil
 import re
 import signal
 import sys
 import traceback
 import warnings
+from importlib.util import find_spec
 
 from utils.text import shown
+
+# Of an editable install Python finds each module apart, and another program's `utils`
+# that comes first may have some of the same names.
+_OURS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
+for _module in pkgutil.iter_modules([_OURS]):
+    _found = str(getattr(find_spec(f"utils.{_module.name}"), "origin", None))
+    if not _found.startswith(_OURS):
+        raise ImportError(f"utils.{_module.name} is another's, {_found}")
 
 
 def prepare(name):

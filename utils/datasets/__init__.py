@@ -2,6 +2,9 @@
 
 import itertools
 import os
+from collections.abc import Callable, Sequence
+
+from numpy.typing import NDArray
 
 from utils.errors import DatasetError, MnistUnavailableError
 
@@ -30,13 +33,13 @@ __all__ = [
 ]
 
 
-def places(dataset):
+def places(dataset: str | os.PathLike | Sequence) -> list[str]:
     """List the paths of the files that `load` reads, those it would find included.
 
     Nothing is read or downloaded. See `load` for `dataset`; arrays and ``digits`` have
     no files of a person's.
     """
-    name = "digits" if are_arrays(dataset) else os.fsdecode(dataset)
+    name = "digits" if are_arrays(dataset) else os.fsdecode(dataset)  # type: ignore
     if name == MNIST:
         folders = list(filter(None, mnist.folders()))
         found = [os.path.join(folder, MNIST) for folder in folders]
@@ -44,7 +47,12 @@ def places(dataset):
     return [] if name == "digits" else formats.places(name)
 
 
-def load(dataset, offline=False, notify=None, dtype=None):
+def load(
+    dataset: str | os.PathLike | Sequence,
+    offline: bool = False,
+    notify: Callable[[str], object] | None = None,
+    dtype: str | None = None,
+) -> list[tuple[NDArray, NDArray]]:
     """Load a dataset of images and their classes.
 
     Parameters
@@ -94,7 +102,7 @@ def load(dataset, offline=False, notify=None, dtype=None):
         A `DatasetError`: MNIST was asked for by its bare name, and is neither here nor
         can be downloaded.
     """
-    name = arrays.WHERE if are_arrays(dataset) else os.fsdecode(dataset)
+    name = arrays.WHERE if are_arrays(dataset) else os.fsdecode(dataset)  # type: ignore
     if name == MNIST:
         name = find_mnist(offline, notify)
     with reading(name):

@@ -4,6 +4,7 @@ import os
 import re
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from utils.errors import DatasetError
 
@@ -16,12 +17,12 @@ TEST_SIZE = 10_000
 NAME = re.compile(r"arrays \(\d+ \+ \d+ \+ \d+ examples of \d+, [0-9a-f]{16}\)")
 
 
-def are_arrays(dataset):
+def are_arrays(dataset: object) -> bool:
     """Return True for whatever is not the name or path of a dataset."""
     return not isinstance(dataset, (str, bytes, os.PathLike))
 
 
-def name_arrays(fingerprint):
+def name_arrays(fingerprint: str) -> str:
     """The name of arrays, by their `fingerprint.fingerprint`: they have no path."""
     return f"arrays ({fingerprint})"
 
@@ -54,7 +55,7 @@ def read(dataset):
     return split_validation(x[:n], y[:n], x[n:], y[n:])
 
 
-def as_array(value, where):
+def as_array(value: ArrayLike, where: str) -> NDArray:
     """Bring a value to a NumPy array, aligned and in native byte order.
 
     `where` is what a `DatasetError` calls it, if NumPy cannot make it an array, or

@@ -1,13 +1,15 @@
 """Tell one dataset from another."""
 
 import hashlib
+from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
 N_IMAGES = 512  # of each split, the first and the last among them
 
 
-def fingerprint(splits):
+def fingerprint(splits: Iterable[tuple[NDArray, NDArray]]) -> str:
     """Describe a dataset in a line that other datasets are unlikely to have.
 
     Not all images are looked at: those of a mapped dataset can be gigabytes.

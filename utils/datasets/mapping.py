@@ -5,6 +5,7 @@ import os
 import threading
 
 import numpy as np
+from numpy.typing import NDArray
 
 _LEAST = 2**26  # of fewer bytes the pages cost less than a thread
 
@@ -29,7 +30,7 @@ def map_bytes(file, shape):
     return np.asarray(np.memmap(file, np.uint8, "r", offset, shape))
 
 
-def read_ahead(array):
+def read_ahead(array: NDArray) -> threading.Thread | None:
     """Start a thread that brings a mapped array's pages in before training needs them.
 
     Otherwise each stops training for a moment when it is touched for the first time.

@@ -1,6 +1,7 @@
 """Find MNIST on this machine, otherwise download it."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from utils.errors import DatasetError, MnistUnavailableError
@@ -22,7 +23,9 @@ def folders():
     return [place and os.path.expanduser(place) for place in places]
 
 
-def find_mnist(offline=False, notify=None):
+def find_mnist(
+    offline: bool = False, notify: Callable[[str], object] | None = None
+) -> str:
     """Find the files that the bare name ``mnist.pkl.gz`` stands for.
 
     It is looked for in the current folder, in ``data/`` beside the scripts, in the

@@ -1,6 +1,7 @@
 """Make three checked splits of scaled pixels and labels from a file's arrays."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from utils.errors import DatasetError
 
@@ -102,7 +103,7 @@ def as_rows(x, y, where):
     return np.ascontiguousarray(x.reshape(len(x), -1)), y
 
 
-def bytes_or_floats(x, where):
+def bytes_or_floats(x: NDArray, where: str) -> NDArray:
     """Check numbers, rows of pixels; whole ones become bytes, others stay."""
     if x.dtype.kind in "iu" and x.dtype != np.uint8:
         low, high = x.min(), x.max()

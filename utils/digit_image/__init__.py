@@ -5,9 +5,12 @@ or photographed. `picture_file` reads it as grey, `paper` tells ink from paper,
 `fitting` brings the ink to MNIST's size and place, `preview` shows the result.
 """
 
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from utils.digit_image.fitting import SIDE, fit
 from utils.digit_image.paper import find_ink
@@ -44,12 +47,12 @@ class DigitImage:
         The model's input; see `read`.
     """
 
-    path: str
+    path: str | os.PathLike
     grey: np.ndarray
     pixels: np.ndarray
 
 
-def read(path):
+def read(path: str | os.PathLike) -> NDArray:
     """Read the digit in a picture file.
 
     Parameters
@@ -72,7 +75,9 @@ def read(path):
     return _find(path).pixels
 
 
-def read_all(paths):
+def read_all(
+    paths: Iterable[str | os.PathLike],
+) -> tuple[list[DigitImage], list[DigitImageError]]:
     """Read the digits in picture files, past those that cannot be read.
 
     Returns

@@ -12,6 +12,7 @@ centre; in the published images, the centre of mass always lies within the pixel
 """
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 SIDE, BOX = 28, 20
@@ -25,7 +26,7 @@ FAINT = 1 / 16
 ROUNDING = 1e-6
 
 
-def fit(ink):
+def fit(ink: ArrayLike) -> NDArray:
     """Scale ink to 20 pixels, and put its centre of mass in the middle of 28x28.
 
     Parameters

@@ -1,6 +1,7 @@
 """Tell ink from paper in a grey picture, whichever of them is darker."""
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from utils.errors import DigitImageError
@@ -18,7 +19,7 @@ MEDIAN_DEVIATION = 0.6745
 FITTED_SIDE = 100
 
 
-def find_ink(grey):
+def find_ink(grey: NDArray) -> NDArray:
     """Find how much ink lies on each pixel.
 
     The picture's border is taken for paper: a surface of second degree is fitted to it,

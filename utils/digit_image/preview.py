@@ -1,6 +1,8 @@
 """Show what the model sees: a picture as it was read, beside its 28x28 pixels."""
 
 import io
+import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,9 @@ HEIGHT, GAP = 280, 20
 MARK = b"logistic_sgd.py --predict"  # among the first bytes of each preview
 
 
-def preview_paths(pictures, folder):
+def preview_paths(
+    pictures: Iterable[str | os.PathLike], folder: str | os.PathLike
+) -> list[Path]:
     """The places of the previews of picture files: a list of pathlib.Path.
 
     Each is ``NAME_seen.png``, where NAME is the stem of the picture's file; the second
@@ -28,13 +32,13 @@ def preview_paths(pictures, folder):
     return list(paths)
 
 
-def is_preview(path):
+def is_preview(path: str | os.PathLike) -> bool:
     """Return True if `write_previews` wrote a file."""
     with open(path, "rb") as file:
         return MARK in file.read(256)
 
 
-def write_previews(digits, folder):
+def write_previews(digits: Sequence, folder: str | os.PathLike) -> list[Path]:
     """Write a preview of each digit: the grey picture, and the model's input.
 
     The folder is created where it is missing.

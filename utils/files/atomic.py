@@ -13,7 +13,7 @@ from utils.errors import WriteError
 try:
     import fcntl
 except ImportError:  # Windows
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 _ADVICE = {
     errno.ENOSPC: "free some space, or name a file on another disk",
@@ -25,7 +25,7 @@ _ADVICE = {
 _OTHER_ADVICE = "name a file in a folder where you may write"
 
 
-def write_atomic(path, data):
+def write_atomic(path: str | os.PathLike, data: bytes) -> None:
     """Write bytes to a temporary file, and give it the name of the file then.
 
     The temporary file is in the same folder. On return the data are on the disk, under
@@ -65,13 +65,13 @@ def write_atomic(path, data):
         _sync_folder(path.parent)
 
 
-def check_writable(path):
+def check_writable(path: str | os.PathLike) -> None:
     """Raise the `WriteError` that `write_atomic` would raise; no file is changed."""
     with _explained(path):
         _try_temporary(Path(os.path.realpath(path)))
 
 
-def make_folder(path):
+def make_folder(path: str | os.PathLike) -> None:
     """Make a folder, and those above it, if it is missing.
 
     A `WriteError` says if it cannot be made, or no file can be written in it.

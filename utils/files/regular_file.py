@@ -5,6 +5,7 @@ import errno
 import os
 import stat
 import zipfile
+from typing import BinaryIO
 
 # The most that is read from one file, whatever it claims: six times the largest set of
 # the MNIST family (EMNIST, 814,255 images of 784 bytes).
@@ -15,7 +16,7 @@ PLAUSIBLE_RATIO = 128
 ANY_RATIO_BYTES = 2**29
 
 
-def open_regular(path):
+def open_regular(path: str | os.PathLike) -> tuple[BinaryIO, int]:
     """Open a regular file for reading bytes.
 
     Parameters

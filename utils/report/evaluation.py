@@ -1,6 +1,7 @@
 """The numbers that the figures and the page of a run show, each computed here once."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,7 +13,7 @@ from utils import backends, datasets
 from utils.errors import ModelFileError
 from utils.report.learning_curves import LearningCurves
 from utils.text import shown
-from utils.training import model_file
+from utils.training import TrainingResult, model_file
 
 # Test images that become floats at a time, and probabilities: a mapped split may be
 # larger than memory, and so may those of many classes.
@@ -166,7 +167,7 @@ class Evaluation:
         return _scaled(self.images[indices], self.confidence.dtype)
 
 
-def evaluate(result, load_model=None):
+def evaluate(result: TrainingResult, load_model: Callable | None = None) -> Evaluation:
     """Ask the model that a run saved about all test examples: an `Evaluation`.
 
     Parameters
@@ -204,6 +205,7 @@ def evaluate(result, load_model=None):
         def probabilities_of(x):
             return softmax(x @ W + b, axis=1)
     else:
+        assert load_model is not None, "a model of your own class needs load_model"
         classifier, mode = load_model(result.model), backends.compilation_mode()
         probabilities_of = pytensor.function(
             [classifier.input], classifier.p_y_given_x, mode=mode

@@ -7,8 +7,11 @@ training examples, where these are floats that leave 0 to 1; bytes never do.
 import math
 import os
 import sys
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from utils import datasets
 from utils.errors import DatasetError, ModelFileError
@@ -41,14 +44,21 @@ class ModelInput:
         Called with each one-line remark. Default: print it on standard error.
     """
 
-    def __init__(self, path, classifier, notify=None):
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        classifier: Any,
+        notify: Callable[[str], object] | None = None,
+    ):
         self._path, self._floatX = path, np.dtype(classifier.input.dtype)
         self._n_in = classifier.metadata["n_in"]
         self._dataset = _sound_name(classifier.metadata.get("dataset"))
         self._low, self._high = classifier.metadata.get("feature_range", (0.0, 1.0))
         self._notify = notify or (lambda line: print(shown(line), file=sys.stderr))
 
-    def test_examples(self, dataset=None, n=10):
+    def test_examples(
+        self, dataset: str | os.PathLike | Sequence | None = None, n: int = 10
+    ) -> NDArray:
         """Load a dataset, and return its first test examples.
 
         Parameters
@@ -116,7 +126,7 @@ class ModelInput:
                 f"{name}"
             )
 
-    def rows(self, images):
+    def rows(self, images: ArrayLike) -> NDArray:
         """Bring images to the model's rows of floatX.
 
         Values far outside of those that the model was trained on get a remark.

@@ -1,5 +1,6 @@
 """Output of a run while it trains: lines, progress, files. It can be asked to stop."""
 
+import os
 import signal
 import sys
 import time
@@ -59,17 +60,17 @@ class Monitor:
         ``TrainingState.history`` of the run that was started; None before.
     """
 
-    def __init__(self, quiet=None, epoch_lines=True):
+    def __init__(self, quiet: bool | None = None, epoch_lines: bool = True):
         self.quiet = not at_prompt() if quiet is None else quiet
         self.epoch_lines = epoch_lines
         self.training = False
-        self.stop_signal = None
-        self.history = None
+        self.stop_signal: int | None = None
+        self.history: list | None = None
         self._bar = None
-        self._start = self._end = None
+        self._start = self._end = 0.0
         self._writer = Writer(self.log)
 
-    def say(self, line):
+    def say(self, line: str) -> None:
         """Print one of the tutorial's lines on standard output, at once.
 
         What is not printable is escaped, ends of lines and tabs apart.
@@ -77,12 +78,12 @@ class Monitor:
         if self.epoch_lines or not self.training:
             self._print(shown(line, keep="\n\t"), sys.stdout)
 
-    def log(self, line):
+    def log(self, line: str) -> None:
         """Print a remark, as `note` does, unless quiet."""
         if not self.quiet:
             self.note(line)
 
-    def note(self, line):
+    def note(self, line: str) -> None:
         """Print a line on standard error, in a notebook on standard output.
 
         A notebook shows standard error in red, as if something were wrong. What is not
@@ -90,7 +91,7 @@ class Monitor:
         """
         self._print(shown(line), sys.stdout if in_notebook() else sys.stderr)
 
-    def start(self, history, total=None, initial=0):
+    def start(self, history: list, total: int | None = None, initial: int = 0) -> None:
         """Start the clock, and in a terminal or notebook a progress bar.
 
         Parameters
@@ -105,7 +106,7 @@ class Monitor:
         """
         self.training, self.stop_signal, self.history = True, None, history
         seconds = history[-1][-1] if history else 0.0
-        self._start, self._end = time.perf_counter() - seconds, None
+        self._start, self._end = time.perf_counter() - seconds, 0.0
         notebook = in_notebook()
         if self.quiet or not (notebook or sys.stderr.isatty()):
             return
@@ -120,12 +121,12 @@ class Monitor:
             style = {"bar_format": bar_format, "leave": False, "dynamic_ncols": True}
         self._bar = tqdm(desc="training", total=total, initial=initial, **style)
 
-    def advance(self, n_minibatches):
+    def advance(self, n_minibatches: int) -> None:
         """Move the progress bar."""
         if self._bar is not None:
             self._bar.update(n_minibatches)
 
-    def show(self, text, total=None):
+    def show(self, text: str, total: int | None = None) -> None:
         """Show a remark beside the progress bar, whose total is now `total`."""
         if self._bar is not None:
             self._bar.total = total
@@ -134,11 +135,11 @@ class Monitor:
             self._bar.set_description_str(shown(text))
 
     @property
-    def seconds(self):
+    def seconds(self) -> float:
         """Seconds of training, those of a resumed run's first part included."""
         return (self._end or time.perf_counter()) - self._start
 
-    def write(self, path, data):
+    def write(self, path: str | os.PathLike, data: bytes) -> None:
         """Have bytes written to a file; where that fails, training continues.
 
         A failure is logged at once, and reported at the end by
@@ -146,21 +147,21 @@ class Monitor:
         """
         self._writer.write(path, data)
 
-    def has_failed(self, path):
+    def has_failed(self, path: str | os.PathLike) -> bool:
         """Tell if the last attempt to write `path` failed."""
         return path in self._writer.failed
 
-    def check_files(self):
+    def check_files(self) -> None:
         """Raise the `WriteError` of the first file whose last attempt failed."""
         self._writer.wait()
         for error in self._writer.failed.values():
             raise error
 
-    def request_stop(self, signal_number):
+    def request_stop(self, signal_number: int) -> None:
         """Have the run end at its next minibatch, with `TrainingStopped`."""
         self.stop_signal = signal_number
 
-    def close(self):
+    def close(self) -> None:
         """Stop the clock and the progress bar; wait until all files are written."""
         if self.training:
             self.training, self._end = False, time.perf_counter()

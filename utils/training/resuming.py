@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import inspect
 import signal
+from collections.abc import Callable
 
 from utils.errors import HyperparameterError
 
@@ -14,7 +15,7 @@ from .settings import CONJUGATE_GRADIENT_ONLY, SGD_ONLY, Settings
 from .stop_signals import stopping
 
 
-def resumable(train):
+def resumable(train: Callable) -> Callable:
     """Have a training function take from its checkpoint what it is not given.
 
     Where the keyword argument `resume` is given, arguments that are not have the values

@@ -1,6 +1,8 @@
 """The state of a training run, and the result that it ends with."""
 
 import math
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 
@@ -107,6 +109,6 @@ class TrainingResult:
     n_epochs: int
     seconds: float
     history: list
-    model: str
-    dataset: object
+    model: str | os.PathLike
+    dataset: str | os.PathLike | Sequence
     ended_because: str = ""

@@ -57,7 +57,7 @@ class SoftmaxRegressionLoss(SoftmaxRegression):
     """
 
     c_function = "loss_and_gradient"
-    results = "loss", "gW", "gb"
+    results: tuple[str, ...] = "loss", "gW", "gb"
 
     def named(self, x, W, b, y):
         """Return a dictionary of the results by their names."""

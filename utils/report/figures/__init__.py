@@ -6,7 +6,10 @@ Each function takes an `Evaluation`, or its curves, and returns a matplotlib fig
 import io
 import os
 
+from matplotlib.figure import Figure
+
 from utils.files import write_atomic
+from utils.report.evaluation import Evaluation
 
 from .confusion import confusion
 from .curves import learning_curve
@@ -22,7 +25,7 @@ PICTURES = {
 FILES = [f"{name}.{kind}" for name in PICTURES for kind in ("png", "svg")]
 
 
-def draw(evaluation):
+def draw(evaluation: Evaluation) -> dict[str, Figure]:
     """All pictures of a run, by their names."""
     without = {"weights": evaluation.no_templates, "confusion": evaluation.no_confusion}
     names = [name for name in PICTURES if not without.get(name)]
@@ -30,7 +33,7 @@ def draw(evaluation):
 
 
 @style()
-def save(evaluation, folder):
+def save(evaluation: Evaluation, folder: str | os.PathLike) -> list[str]:
     """Write all pictures of a run into a folder, as PNG and SVG; return their paths."""
     paths = []
     for name, figure in draw(evaluation).items():

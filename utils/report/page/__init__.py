@@ -12,6 +12,7 @@ from html import escape
 from pathlib import Path
 from string import Template
 
+from utils.report.evaluation import Evaluation
 from utils.report.page.confusion import confusion
 from utils.report.page.curves import learning_curves
 from utils.report.page.images import mistakes, templates
@@ -31,7 +32,7 @@ NAMES = {
 }
 
 
-def render(evaluation, command, backend="auto"):
+def render(evaluation: Evaluation, command: str, backend: str = "auto") -> str:
     """The page of a run.
 
     Parameters
