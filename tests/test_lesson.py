@@ -1,10 +1,9 @@
-"""docs/lesson.md: its excerpts are the program's lines, its outputs those of runs.
-
-So is its notebook; `tests/long/test_lesson.py` runs that again.
-"""
+"""The lesson's excerpts are the program's lines; outputs, there, in its notebook and in
+the exercises, those of runs. `tests/long/test_lesson.py` runs what needs MNIST."""
 
 import contextlib
 import io
+import itertools
 import json
 import re
 import runpy
@@ -16,6 +15,7 @@ from processes import REPOSITORY, published_rows
 
 LESSON = REPOSITORY / "docs" / "lesson.md"
 NOTEBOOK = LESSON.with_suffix(".ipynb")
+EXERCISES = REPOSITORY / "docs" / "exercises.md"
 LEFT_OUT = "⋮"
 
 
@@ -30,9 +30,9 @@ class Block(NamedTuple):
         return f"{self.info.replace(' ', '-')}-at-{self.line_number}"
 
 
-def blocks():
+def blocks(page):
     found, block = [], None
-    for number, line in enumerate(LESSON.read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(page.read_text("utf-8").splitlines(), 1):
         if block is None and line.startswith("```"):
             block = Block(line[3:], [], number)
         elif line == "```":
@@ -43,7 +43,7 @@ def blocks():
     return found
 
 
-BLOCKS = blocks()
+BLOCKS = blocks(LESSON)
 EXPERIMENTS = "python try it", "python try it on MNIST"
 DRAWING = "python with Graphviz"
 EXCERPTS = [
@@ -84,9 +84,11 @@ def stands_in(shown, lines):
 
 def is_output(shown, lines):
     """Whether `shown` is all of `lines`, but for what it says it leaves out."""
-    first, last = chunks(shown)[0], chunks(shown)[-1]
-    ends = [] if not last else lines[-len(last) :]
-    return stands_in(shown, lines) and lines[: len(first)] == first and ends == last
+    first, *rest = chunks(shown)
+    if not rest:
+        return first == lines
+    ends = lines[-len(rest[-1]) :] if rest[-1] else []
+    return stands_in(shown, lines) and lines[: len(first)] == first and ends == rest[-1]
 
 
 @pytest.mark.parametrize("block", EXCERPTS, ids=str)
@@ -110,10 +112,17 @@ def test_a_changed_line_would_be_found():
     assert is_output(["a", LEFT_OUT, "d"], lines)
     assert not is_output(["a", LEFT_OUT, "c"], lines)
     assert not is_output(["a"], lines) and not is_output([LEFT_OUT, "e"], lines)
+    assert not is_output(["a"], ["a", "b", "a"]) and not is_output([], lines)
 
 
-def test_every_block_is_of_a_kind_that_is_tested():
-    for block, before in zip(BLOCKS, [None, *BLOCKS], strict=False):
+both_pages = pytest.mark.parametrize(
+    "page", [LESSON, EXERCISES], ids=lambda page: page.stem
+)
+
+
+@both_pages
+def test_every_block_is_of_a_kind_that_is_tested(page):
+    for before, block in itertools.pairwise([None, *blocks(page)]):
         if block.info == "text":
             assert before.info in EXPERIMENTS, block
         else:
@@ -121,10 +130,11 @@ def test_every_block_is_of_a_kind_that_is_tested():
             assert block in EXCERPTS or block.info in kinds
 
 
-def test_experiments_print_what_is_shown():
+@both_pages
+def test_experiments_print_what_is_shown(page):
     """In one session, as a reader does; on a machine without MNIST too."""
     session = {"__name__": "lesson"}
-    for block, after in zip(BLOCKS, [*BLOCKS[1:], None], strict=True):
+    for block, after in itertools.pairwise([*blocks(page), None]):
         if block.info == "python try it":
             printed = run_block(block, session)
             assert printed == (after.lines if after.info == "text" else []), block
@@ -213,11 +223,12 @@ def test_epochs_are_those_of_the_original_program():
         assert published[int(epoch)][column[what]] == percent
 
 
-def test_formulas_survive_markdown():
+@both_pages
+def test_formulas_survive_markdown(page):
     """GitHub reads Markdown first, within ``$``: it drops some backslashes there,
     and takes an underscore after punctuation for emphasis."""
     in_blocks, text = False, []
-    for line in LESSON.read_text("utf-8").splitlines():
+    for line in page.read_text("utf-8").splitlines():
         in_blocks ^= line.startswith("```")
         text.append("" if in_blocks else re.sub("`[^`]*`", "", line))
     inline = re.findall(r"\$([^$]+)\$(.?)", "\n".join(text))
