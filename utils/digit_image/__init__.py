@@ -1,34 +1,32 @@
-"""From a picture of a digit to the 28x28 pixels that a model of MNIST expects.
+"""From a picture of a digit to the pixels that a model expects: 28x28, or 8x8.
 
 A picture may be of any size and colour, dark on light or light on dark, drawn, scanned
 or photographed. `picture_file` reads it as grey, `paper` tells ink from paper,
-`fitting` brings the ink to MNIST's size and place, `preview` shows the result.
+`fitting` brings the ink to a dataset's size and place, `preview` shows the result.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from utils.digit_image.fitting import SIDE, fit
+from utils.digit_image.fitting import MNIST, fit, frame_of
 from utils.digit_image.paper import find_ink
 from utils.digit_image.picture_file import read_grey
 from utils.digit_image.preview import is_preview, preview_paths, write_previews
 from utils.errors import DigitImageError
 
 __all__ = [
-    "N_PIXELS",
     "DigitImage",
     "DigitImageError",
     "find_ink",
     "fit",
+    "frame_of",
     "is_preview",
     "preview_paths",
     "read",
     "read_all",
     "write_previews",
 ]
-
-N_PIXELS = SIDE * SIDE
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class DigitImage:
     path : str or os.PathLike
     grey : numpy.ndarray of float64, ``(height, width)``
         The picture as it was read: 0 is black, 255 white.
-    pixels : numpy.ndarray of float64, ``(784,)``
+    pixels : numpy.ndarray of float64, ``(n_in,)``
         The model's input; see `read`.
     """
 
@@ -49,17 +47,19 @@ class DigitImage:
     pixels: np.ndarray
 
 
-def read(path):
+def read(path, frame=MNIST):
     """Read the digit in a picture file.
 
     Parameters
     ----------
     path : str or os.PathLike
         PNG, JPEG, WebP, GIF, BMP, TIFF or PPM.
+    frame : fitting.Frame
+        Default: that of MNIST.
 
     Returns
     -------
-    numpy.ndarray of float64, ``(784,)``
+    numpy.ndarray of float64, ``(784,)``, or what the frame has
         Row by row, from 0 for paper to 255/256 for ink, as MNIST's ``byte / 256``.
         With a first axis, ``read(path)[None]``, `predict` takes it as `images`.
 
@@ -69,10 +69,10 @@ def read(path):
         Naming the file, what was expected and what was found: no picture, no digit in
         it, or no Pillow to read it with.
     """
-    return _find(path).pixels
+    return _find(path, frame).pixels
 
 
-def read_all(paths):
+def read_all(paths, frame=MNIST):
     """Read the digits in picture files, past those that cannot be read.
 
     Returns
@@ -84,15 +84,15 @@ def read_all(paths):
     digits, errors = [], []
     for path in paths:
         try:
-            digits.append(_find(path))
+            digits.append(_find(path, frame))
         except DigitImageError as error:
             errors.append(error)
     return digits, errors
 
 
-def _find(path):
+def _find(path, frame):
     grey = read_grey(path)
     try:
-        return DigitImage(path, grey, fit(find_ink(grey)).ravel())
+        return DigitImage(path, grey, fit(find_ink(grey), frame).ravel())
     except DigitImageError as error:
         raise DigitImageError(f"{path}: the picture {error}.") from error

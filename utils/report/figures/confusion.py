@@ -32,7 +32,10 @@ def confusion(evaluation):
     ]
     if n_out <= MOST_COUNTED_CLASSES:
         _write_counts(axes, evaluation.counts, rates, images)
-        axes.set(xticks=range(n_out), yticks=range(n_out))
+        names = evaluation.class_names
+        aslant = {} if isinstance(names, range) else {"rotation": 30, "ha": "right"}
+        axes.set_xticks(range(n_out), names, **aslant)
+        axes.set_yticks(range(n_out), names)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set(xlabel="prediction", ylabel="label")

@@ -10,20 +10,20 @@ LEVELS = 0.005, 0.01, 0.02, 0.04, 0.08
 
 def confusion(evaluation):
     """A sentence on the commonest mistake, and the table of all counts."""
-    n_out = evaluation.n_out
+    n_out, names = evaluation.n_out, evaluation.class_names
     if evaluation.commonest_confusion is None:
         sentence = "<p>Every test example is classified correctly.</p>"
     else:
         label, prediction = evaluation.commonest_confusion
         read = evaluation.predictions[evaluation.labels == label]
         sentence = (
-            f"<p>The commonest mistake: {label} is read as {prediction}, "
-            f"{(read == prediction).sum():,} of "
+            f"<p>The commonest mistake: {names[label]} is read as "
+            f"{names[prediction]}, {(read == prediction).sum():,} of "
             f"{evaluation.totals[label]:,} times.</p>"
         )
     if n_out > MOST_COUNTED_CLASSES:
         return f"{sentence}<p>A table of {n_out:,} classes would not be readable.</p>"
-    head = "".join(f'<th scope="col">{c}</th>' for c in range(n_out))
+    head = "".join(f'<th scope="col">{name}</th>' for name in names)
     levels = np.searchsorted(LEVELS, evaluation.wrong_rates, side="right")
     rows = ""
     for label, counts in enumerate(evaluation.counts):
@@ -34,7 +34,7 @@ def confusion(evaluation):
         cells[label] = f'<td class="right">{counts[label]}</td>'
         right = f"{evaluation.rates[label, label] * 100:.1f}"
         rows += (
-            f'<tr><th scope="row">{label}</th>{"".join(cells)}'
+            f'<tr><th scope="row">{names[label]}</th>{"".join(cells)}'
             f"<td>{right if counts.any() else '–'}</td></tr>\n"
         )
     return (
