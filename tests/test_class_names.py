@@ -25,6 +25,7 @@ def fashion(tmp_path, monkeypatch):
     labels = np.arange(120, dtype="uint8") % 10
     images = rng.integers(0, 256, (120, 28, 28)).astype("uint8")
     folder = tmp_path / "data" / "fashion_mnist"
+    folder.parent.mkdir()
     write_idx(folder, (images, labels, images[:40], labels[:40]), ".gz")
     monkeypatch.setattr(published, "_DATA", tmp_path / "data")
     monkeypatch.setattr(
