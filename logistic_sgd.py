@@ -155,8 +155,8 @@ def load_data(dataset, dtype=None, notify=None):
     ----------
     dataset : str, path or arrays
         ``mnist.pkl.gz``, ``fashion_mnist``, ``digits``, or the path of a ``.pkl.gz``,
-        of a folder of IDX or .npy files, or of an ``.npz``; or arrays ``[(x, y), (x, y), (x, y)]``, or
-        ``(x, y)`` to be split. See `utils.datasets.load`.
+        of a folder of IDX or .npy files, or of an ``.npz``; or arrays ``[(x, y), (x,
+        y), (x, y)]``, or ``(x, y)`` to be split. See `utils.datasets.load`.
     dtype : "uint8" or None
         None (default) gives images of floatX. "uint8" keeps pixels that are whole
         256ths as bytes, a quarter of the memory or less: see `scaled`.
