@@ -24,6 +24,7 @@ def confusion(evaluation):
     if n_out > MOST_COUNTED_CLASSES:
         return f"{sentence}<p>A table of {n_out:,} classes would not be readable.</p>"
     head = "".join(f'<th scope="col">{name}</th>' for name in names)
+    sideways = "" if isinstance(names, range) else ' class="words"'
     levels = np.searchsorted(LEVELS, evaluation.wrong_rates, side="right")
     rows = ""
     for label, counts in enumerate(evaluation.counts):
@@ -41,7 +42,7 @@ def confusion(evaluation):
         f'{sentence}\n<div class="scroll" tabindex="0" role="region" '
         'aria-label="Confusion table"><table class="confusion">'
         "<caption>Rows are the true classes, columns the predictions.</caption>"
-        f"<thead><tr><td></td>{head}"
+        f"<thead{sideways}><tr><td></td>{head}"
         '<th scope="col">correct, %</th></tr></thead>\n'
         f"<tbody>{rows}</tbody></table></div>"
     )

@@ -30,13 +30,14 @@ def templates(evaluation):
     n_out, scale = evaluation.W.shape[1], evaluation.weight_scale
     images = diverging(evaluation.W.T[: evaluation.n_templates], scale)
     names = evaluation.class_names[: len(images)]
+    kind = "templates" if isinstance(names, range) else "templates words"
     texts = [(f"Weights of class {name}", name) for name in names]
     ramp = data_uri(diverging(np.linspace(-1, 1, 101)[None], 1.0))
     rest = f"<p>The first {len(images)} of {n_out:,} classes.</p>"
     return (
         "<p>The score of a class is the sum of its weights under the ink. These are "
         "the weights, one picture per class, all to the same scale.</p>\n"
-        f"{picture_list('templates', images, texts)}\n"
+        f"{picture_list(kind, images, texts)}\n"
         f'<p class="ramp"><img src="{ramp}" width="101" height="1" '
         f'alt="From red over white to blue:"><span>−{scale:.2g}: ink here speaks '
         f"against the class</span><span>+{scale:.2g}: ink here speaks for it</span></p>"

@@ -83,8 +83,9 @@
   // --- the prediction, and why ----------------------------------------------------------
 
   const list = document.getElementById("classes");
-  list.style.setProperty("--name", `${Math.max(...names.map((name) => name.length))}ch`);
-  list.style.setProperty("--rows", Math.ceil(model.n_out / 2));
+  const longest = Math.max(...names.map((name) => name.length));
+  list.style.setProperty("--name", `${0.65 * longest}em`);
+  list.style.setProperty("--rows", Math.ceil(model.n_out / (longest > 3 ? 1 : 2)));
   const rows = classes.map((c) => {
     const label = document.createElement("label"), input = document.createElement("input");
     const name = document.createElement("b"), track = document.createElement("span");
