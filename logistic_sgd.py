@@ -42,6 +42,7 @@ from utils import backends, datasets
 from utils.errors import DigitImageError, ModelFileError
 from utils.text import shown
 from utils.training import ModelInput, Run, model_file, places, resumable
+from utils.training.class_names import class_names
 
 
 class LogisticRegression:
@@ -163,9 +164,9 @@ def load_data(dataset, dtype=None, notify=None):
     Parameters
     ----------
     dataset : str, path or arrays
-        ``mnist.pkl.gz``, ``digits``, or the path of a ``.pkl.gz``, of a folder of IDX
-        or .npy files, or of an ``.npz``; or arrays ``[(x, y), (x, y), (x, y)]``, or
-        ``(x, y)`` to be split. See `utils.datasets.load`.
+        ``mnist.pkl.gz``, ``fashion_mnist``, ``digits``, or the path of a ``.pkl.gz``,
+        of a folder of IDX or .npy files, or of an ``.npz``; or arrays ``[(x, y), (x,
+        y), (x, y)]``, or ``(x, y)`` to be split. See `utils.datasets.load`.
     dtype : "uint8" or None
         None (default) gives images of floatX. "uint8" keeps pixels that are whole
         256ths as bytes, a quarter of the memory or less: see `scaled`.
@@ -438,7 +439,7 @@ def predict(
     model_file.check_answers(p_y_given_x, model)
     if from_dataset:
         print("Predicted values for the first 10 examples in test set:")
-        print(predicted_values)
+        print(model_input.named(predicted_values))
     return predicted_values
 
 
@@ -450,7 +451,7 @@ def predict_digits(files, model="best_model.pkl", *, plot=None, backend="auto"):
     files : iterable of str or path
         Pictures, one digit in each; see `utils.digit_image.read`.
     model : str or path
-        A model of 28x28 images. Default ``best_model.pkl``.
+        A model of 28x28 or 8x8 images. Default ``best_model.pkl``.
     plot : str or path, optional
         A folder, where ``NAME_seen.png`` then shows what the model saw.
     backend : str
@@ -477,12 +478,13 @@ def predict_digits(files, model="best_model.pkl", *, plot=None, backend="auto"):
         places.check_prediction(files, model, plot)
     classifier = load_model(model)
     n_in, n_out = (classifier.metadata[name] for name in ("n_in", "n_out"))
-    if n_in != digit_image.N_PIXELS:
+    frame = digit_image.frame_of(n_in, classifier.metadata.get("dataset"))
+    if frame is None:
         raise ModelFileError(
-            f"{model}: a picture becomes 28x28 = 784 pixels, but this model expects "
-            f"{n_in}: train one on MNIST with `python logistic_sgd.py`."
+            f"{model}: a picture becomes 28x28 = 784 or 8x8 = 64 pixels, but this "
+            f"model expects {n_in}: train one on MNIST with `python logistic_sgd.py`."
         )
-    digits, errors = digit_image.read_all(files)
+    digits, errors = digit_image.read_all(files, frame)
     images = np.zeros((len(digits), n_in), dtype=classifier.input.dtype)
     for image, digit in zip(images, digits, strict=True):
         image[:] = digit.pixels
@@ -490,10 +492,11 @@ def predict_digits(files, model="best_model.pkl", *, plot=None, backend="auto"):
     if digits:
         _, probabilities = compile_predictor(classifier, backend)(images)
     model_file.check_answers(probabilities, model)
+    names = class_names(classifier.metadata)
     for digit, p in zip(digits, probabilities, strict=True):
         best = np.argsort(-p)[:3]
-        shares = ", ".join(f"{i}: {p[i] * 100:.1f} %" for i in best)
-        print(shown(f"{digit.path}: {best[0]} ({shares})"))
+        shares = ", ".join(f"{names[i]}: {p[i] * 100:.1f} %" for i in best)
+        print(shown(f"{digit.path}: {names[best[0]]} ({shares})"))
     if plot is not None:
         digit_image.write_previews(digits, plot)
     if errors:

@@ -9,8 +9,7 @@ import pytest
 from small_files import ARRAYS, make_splits, write_idx, write_pickle
 
 from utils import datasets
-from utils.datasets import DatasetError, MnistUnavailableError, load
-from utils.datasets import mnist as mnist_module
+from utils.datasets import DatasetError, MnistUnavailableError, load, published
 
 pairs = functools.partial(make_splits, (6, 3, 2))
 
@@ -22,7 +21,7 @@ def private_places(tmp_path, monkeypatch, request):
         request.getfixturevalue("mnist_folder")
     monkeypatch.setenv("LOGREG_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("LOGREG_DATA", raising=False)
-    monkeypatch.setattr(mnist_module, "_DATA", tmp_path / "data")
+    monkeypatch.setattr(published, "_DATA", tmp_path / "data")
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from utils.digit_image import DigitImageError, find_ink, fit, read
+from utils.digit_image import DigitImageError, find_ink, fit, frame_of, read
 
 pytest.importorskip("PIL", reason="needs the extra `plot`")
 
@@ -67,6 +67,41 @@ def test_fit_fills_20_pixels_and_centres_the_mass(ink):
         at_edge = used[0] == 0 or used[-1] == 27
         assert at_edge or 14 - 1e-5 <= centre < 15
     assert max(extents) == 20
+
+
+def block(height, width, slant=0.0):
+    """A filled block on an empty sheet, its rows shifted by a slant."""
+    ink = np.zeros((200, 200))
+    for row in range(height):
+        start = 60 + round(slant * (row - height / 2))
+        ink[30 + row, start : start + width] = 1
+    return ink
+
+
+@pytest.mark.parametrize(
+    "ink, columns",
+    [
+        (block(120, 75), [0, 0.5, 1, 1, 1, 1, 0.5, 0]),  # 20 of 32 parts wide
+        (block(40, 75), [0, 0.5, 1, 1, 1, 1, 0.5, 0]),  # as wide, whatever its form
+        (block(128, 16), [0, 0, 0, 0.5, 0.5, 0, 0, 0]),  # 4 parts: slender
+        (block(128, 16, slant=0.5), [0, 0, 0, 0.5, 0.5, 0, 0, 0]),  # set upright
+    ],
+)
+def test_fit_to_8x8_counts_ink_in_blocks_of_an_upright_bitmap(ink, columns):
+    """Worked out by hand, from what is published of scikit-learn's digits."""
+    image = fit(ink, frame_of(64)) / (255 / 256)
+    columns = np.array(columns) / max(columns)
+    np.testing.assert_allclose(image, np.tile(columns, (8, 1)), atol=0.1)
+
+
+@pytest.mark.parametrize("height, width", [(140, 70), (30, 100)])
+def test_fit_to_fashion_fills_the_image_and_centres_the_box(height, width):
+    image = fit(block(height, width), frame_of(784, "fashion_mnist"))
+    side = round(28 * min(height, width) / max(height, width))
+    expected = np.zeros((28, 28))
+    expected[:, (28 - side) // 2 : (28 - side) // 2 + side] = 255 / 256
+    expected = expected if height > width else expected.T
+    np.testing.assert_allclose(image, expected, atol=1e-9)
 
 
 def test_mnist_scaled_up_and_read_back_is_itself(test_images, tmp_path):

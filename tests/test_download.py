@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import http.server
 import socket
@@ -6,8 +7,8 @@ import time
 
 import pytest
 
-from utils.datasets import MnistUnavailableError, download, find_mnist
-from utils.datasets import mnist as mnist_module
+from utils.datasets import MnistUnavailableError, download, find, find_mnist, published
+from utils.errors import DatasetError
 
 CONTENTS = {
     "train-images-idx3-ubyte.gz": bytes(range(256)) * 800,
@@ -15,10 +16,14 @@ CONTENTS = {
     "t10k-images-idx3-ubyte.gz": b"images of test" * 1000,
     "t10k-labels-idx1-ubyte.gz": b"labels of test",
 }
-FILES = {
-    name: (len(content), hashlib.sha256(content).hexdigest())
-    for name, content in CONTENTS.items()
-}
+CHANGED = {name: bytes(reversed(content)) for name, content in CONTENTS.items()}
+
+
+def pinned(contents, algorithm):
+    return tuple(
+        f"{len(data)} {algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
+        for data in contents.values()
+    )
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -37,7 +42,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if fault == "silent":
             return self.server.stop.wait(30)
         page = b"<html>Sign in to the network</html>"
-        content = page if fault == "html" else CONTENTS.get(name, b"")
+        contents = CHANGED if behaviour == "fashion" else CONTENTS
+        content = page if fault == "html" else contents.get(name, b"")
         self.send_response(302 if fault == "loop" else 200)
         self.send_header("Location", self.path)
         if fault != "endless":
@@ -86,21 +92,33 @@ def small_files(tmp_path, monkeypatch):
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setenv("LOGREG_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("LOGREG_DATA", raising=False)
-    monkeypatch.setattr(mnist_module, "_DATA", tmp_path / "data")
+    monkeypatch.setattr(published, "_DATA", tmp_path / "data")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(download, "FILES", FILES)
+    change(monkeypatch, "mnist.pkl.gz", pinned=pinned(CONTENTS, "sha256"))
+    change(monkeypatch, "fashion_mnist", pinned=pinned(CHANGED, "md5"))
     monkeypatch.setattr(download, "PROBE_SECONDS", 2.0)
     monkeypatch.setattr(download, "STALL_SECONDS", 0.5)
 
 
-def use_mirrors(monkeypatch, server, *behaviours):
+def change(monkeypatch, name, **fields):
+    changed = dataclasses.replace(published._SETS[name], **fields)
+    monkeypatch.setitem(published._SETS, name, changed)
+
+
+def use_mirrors(monkeypatch, server, *behaviours, name="mnist.pkl.gz"):
     mirrors = tuple(f"{server.url}{behaviour}/" for behaviour in behaviours)
-    monkeypatch.setattr(download, "MIRRORS", mirrors)
+    change(monkeypatch, name, mirrors=mirrors)
     return mirrors
 
 
-def downloaded(tmp_path):
-    folder = tmp_path / "cache" / "mnist"
+def write(folder, contents):
+    folder.mkdir(parents=True)
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+
+
+def downloaded(tmp_path, name="mnist"):
+    folder = tmp_path / "cache" / name
     return {path.name: path.read_bytes() for path in folder.glob("*")}
 
 
@@ -160,7 +178,7 @@ def test_download_without_network_is_told_soon(monkeypatch):
     with pytest.raises(MnistUnavailableError, match="no answer within 0.5 s") as caught:
         find_mnist()
     assert time.monotonic() - start < 15
-    for mirror in download.MIRRORS:
+    for mirror in published._SETS["mnist.pkl.gz"].mirrors:
         assert mirror in str(caught.value)
 
 
@@ -190,8 +208,10 @@ def test_download_slow_server(server, monkeypatch):
 
 def test_download_two_processes_at_once(start, tmp_path, server):
     program = (
-        "from utils.datasets import download, find_mnist; "
-        f"download.MIRRORS = ({server.url + 'good/'!r},); download.FILES = {FILES!r}; "
+        "import dataclasses; from utils.datasets import find_mnist, published; "
+        "sets = published._SETS; "
+        "sets['mnist.pkl.gz'] = dataclasses.replace(sets['mnist.pkl.gz'], "
+        f"mirrors=({server.url + 'good/'!r},), pinned={pinned(CONTENTS, 'sha256')!r}); "
         "print(find_mnist())"
     )
     told = f"{tmp_path / 'cache' / 'mnist'}\n", ""
@@ -202,4 +222,59 @@ def test_download_two_processes_at_once(start, tmp_path, server):
 
 def test_pinned_checksums(mnist_folder, monkeypatch):
     monkeypatch.undo()
-    assert download.missing(mnist_folder) == []
+    assert published._SETS["mnist.pkl.gz"].missing(mnist_folder) == []
+
+
+def test_download_fashion_mnist(tmp_path, server, monkeypatch):
+    use_mirrors(monkeypatch, server, "good", "fashion", name="fashion_mnist")
+    lines = []
+    folder = tmp_path / "cache" / "fashion_mnist"
+    # The first mirror has files of the same names and sizes, which are MNIST's.
+    assert find("fashion_mnist", notify=lines.append) == str(folder)
+    assert downloaded(tmp_path, "fashion_mnist") == CHANGED
+    use_mirrors(monkeypatch, server, "good")
+    assert find_mnist() == str(tmp_path / "cache" / "mnist")
+    assert downloaded(tmp_path) == CONTENTS
+    assert downloaded(tmp_path, "fashion_mnist") == CHANGED
+
+
+@pytest.mark.parametrize("place", ["here", "data", "chosen", "within", "cache"])
+def test_fashion_mnist_and_mnist_are_never_mixed_up(tmp_path, monkeypatch, place):
+    """Their files have the same names, and here even the same sizes."""
+    folder = {
+        "here": tmp_path / "fashion_mnist",
+        "data": tmp_path / "data" / "fashion_mnist",
+        "chosen": tmp_path / "chosen",
+        "within": tmp_path / "chosen" / "fashion_mnist",
+        "cache": tmp_path / "cache" / "fashion_mnist",
+    }[place]
+    monkeypatch.setenv("LOGREG_DATA", str(tmp_path / "chosen"))
+    write(folder, CHANGED)
+    assert (tmp_path / find("fashion_mnist", offline=True)) == folder
+    with pytest.raises(MnistUnavailableError):
+        find_mnist(offline=True)
+    for name, content in CONTENTS.items():
+        (folder / name).write_bytes(content)
+    with pytest.raises(DatasetError) as caught:
+        find("fashion_mnist", offline=True)
+    error = str(caught.value)
+    assert error.startswith("Fashion-MNIST is not in ") and "\n" not in error
+    assert str(folder) in error and "LOGREG_DATA" in error
+    if place == "chosen":
+        assert find_mnist(offline=True) == str(folder)
+
+
+def test_fashion_mnist_record(monkeypatch):
+    """The table of the project's README: names, MD5, sizes to two digits, classes."""
+    monkeypatch.undo()
+    fashion = published._SETS["fashion_mnist"]
+    assert [
+        (name, round(size, 2 - len(str(size))), checksum)
+        for name, (size, checksum) in fashion.files.items()
+    ] == [
+        ("train-images-idx3-ubyte.gz", 26e6, "md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d"),
+        ("train-labels-idx1-ubyte.gz", 30e3, "md5:25c81989df183df01b3e8a0aad5dffbe"),
+        ("t10k-images-idx3-ubyte.gz", 4.4e6, "md5:bef4ecab320f06d8554ea6380940ec79"),
+        ("t10k-labels-idx1-ubyte.gz", 5.1e3, "md5:bb300cfdad3c16e7a12a480ee83cd310"),
+    ]
+    assert fashion.class_names[5] == "Sandal" and len(fashion.class_names) == 10

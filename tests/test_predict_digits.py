@@ -118,8 +118,8 @@ def test_preview_of_a_tall_strip(bars):
 
 
 def test_model_of_another_size_is_named(bars):
-    save_model(bars / "small.pkl", n_in=64)
-    with pytest.raises(ModelFileError, match="small.pkl: .*28x28 = 784.*expects 64"):
+    save_model(bars / "small.pkl", n_in=100)
+    with pytest.raises(ModelFileError, match="small.pkl: .*8x8 = 64.*expects 100"):
         predict_digits([bars / "vertical.png"], bars / "small.pkl")
 
 
@@ -134,3 +134,21 @@ def test_model_of_two_classes(bars, capsys):
     save_model(bars / "two.pkl", n_out=2)
     predict_digits([bars / "vertical.png"], bars / "two.pkl")
     assert capsys.readouterr().out.count("%") == 2
+
+
+def test_model_of_8x8_images(bars, capsys):
+    """Two bars in the middle of 8x8, as scikit-learn's digits would have them."""
+    W = np.full((64, 3), -0.1, "float32")
+    for c, where in (1, np.s_[:, 3:5]), (2, np.s_[3:5, 1:7]):
+        template = np.zeros((8, 8))
+        template[where] = 1
+        W[:, c] += template.ravel()
+    (bars / "small.pkl").write_bytes(model_bytes(W, {"dataset": "digits"}))
+    names = [bars / "vertical.png", bars / "blank.png"]
+    with pytest.raises(DigitImageError, match="blank"):
+        predict_digits(names, bars / "small.pkl", plot=bars / "plots")
+    assert "vertical.png: 1 (1: " in capsys.readouterr().out
+    page = np.asarray(Image.open(bars / "plots" / "vertical_seen.png"))
+    seen = page[1:-1, -281:-1].reshape(8, 35, 8, 35)
+    assert np.ptp(seen, axis=(1, 3)).max() == 0  # each pixel is one square
+    assert (seen[:, 0, [0, 1, 6, 7], 0] == 255).all() and (seen[:, 0, 3, 0] < 60).all()

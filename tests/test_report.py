@@ -186,7 +186,7 @@ def test_page_holds_the_parameters_bit_for_bit_and_is_small(dtype):
 @pytest.mark.parametrize(
     "n_in, n_out, reason",
     [
-        (64, 10, "this model expects 64"),
+        (100, 10, "this model expects 100"),
         (7, 2, "this model expects 7"),
         (784, 150, "150 classes"),
     ],

@@ -9,7 +9,7 @@ import pytest
 from drawn import example
 from scipy.special import softmax
 
-from utils.digit_image import fit
+from utils.digit_image import fit, frame_of
 from utils.report import page as report
 from utils.report.evaluation import evaluate
 
@@ -142,8 +142,12 @@ def strokes():
         )
 
 
-def test_preprocessing_is_pythons(show, made_up):
-    page = show(made_up)
+@pytest.mark.parametrize(
+    "n_in, dataset", [(784, "made-up"), (784, "fashion_mnist"), (64, "digits")]
+)
+def test_preprocessing_is_pythons(show, n_in, dataset):
+    page = show(example(n_in=n_in, n_out=10, n=100, dataset=dataset))
+    frame = frame_of(n_in, dataset)
     for ink in strokes():
         height, width = ink.shape
         # As text, for numbers are handed over one by one, slowly.
@@ -154,7 +158,7 @@ def test_preprocessing_is_pythons(show, made_up):
             }""",
             [bytes(ink.astype("u1").ravel()).decode("latin1"), width, height],
         )
-        np.testing.assert_allclose(found, fit(ink).ravel(), atol=1e-12)
+        np.testing.assert_allclose(found, fit(ink, frame).ravel(), atol=1e-12)
 
 
 def test_what_is_drawn_is_read_as_python_reads_it(show, made_up):

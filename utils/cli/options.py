@@ -36,9 +36,10 @@ def parser(script, description, n_epochs):
 
     add(
         "--dataset",
-        "digits, mnist.pkl.gz, or the path of a .pkl.gz, of a folder of IDX or "
-        ".npy files, or of an .npz (default: MNIST, found or downloaded; digits where "
-        "it cannot be had)",
+        "mnist (downloaded from Google's or PyTorch's copy) or fashion_mnist (from "
+        "Zalando's project) where they are not found, digits (of scikit-learn), or the "
+        "path of a .pkl.gz, of a folder of IDX or .npy files, or of an .npz (default: "
+        "MNIST, or digits where it cannot be had)",
         "NAME|PATH",
     )
     most = f"the most epochs or iterations to train (default: {n_epochs})"

@@ -8,12 +8,11 @@ from numpy.typing import NDArray
 
 from utils.errors import DatasetError, MnistUnavailableError
 
-from . import arrays, digits, formats, mnist
+from . import arrays, digits, formats, published
 from .arrays import are_arrays, as_array, name_arrays
 from .fingerprint import fingerprint
 from .mapping import read_ahead
-from .mnist import NAME as MNIST
-from .mnist import find_mnist
+from .published import MNIST, class_names, find, find_mnist, published_name
 from .splits import bytes_or_floats, check, scale, whole_256ths
 from .streams import reading
 
@@ -24,11 +23,14 @@ __all__ = [
     "are_arrays",
     "as_array",
     "bytes_or_floats",
+    "class_names",
+    "find",
     "find_mnist",
     "fingerprint",
     "load",
     "name_arrays",
     "places",
+    "published_name",
     "read_ahead",
 ]
 
@@ -40,10 +42,12 @@ def places(dataset: str | os.PathLike | Sequence) -> list[str]:
     no files of a person's.
     """
     name = "digits" if are_arrays(dataset) else os.fsdecode(dataset)  # type: ignore
-    if name == MNIST:
-        folders = list(filter(None, mnist.folders()))
-        found = [os.path.join(folder, MNIST) for folder in folders]
-        return [MNIST, *found, *itertools.chain(*map(formats.places, folders))]
+    known = published_name(name)
+    if known:
+        folders = list(filter(None, published.folders(known)))
+        pickles = [MNIST, *(os.path.join(folder, MNIST) for folder in folders)]
+        found = list(itertools.chain(*map(formats.places, folders)))
+        return (pickles if known == MNIST else []) + found
     return [] if name == "digits" else formats.places(name)
 
 
@@ -61,7 +65,9 @@ def load(
         - ``digits``: the 1,797 handwritten digits, 8 x 8, that scikit-learn carries.
           In file order 1,197 are for training, 300 for validation, 300 for test;
           pixels (0 to 16) are divided by 16.
-        - ``mnist.pkl.gz``, without a folder: MNIST, wherever `find_mnist` finds it.
+        - ``mnist.pkl.gz``, without a folder, or ``mnist``, and ``fashion_mnist``:
+          MNIST and Fashion-MNIST, wherever `published.find` finds them. Otherwise they
+          are downloaded.
         - The path of a ``.pkl.gz`` or ``.pkl`` file in the tutorials' layout: three
           (images, labels) pairs, pickled by Python 2 or 3.
         - The path of a folder of four IDX files, or of an ``.npz`` with ``x_train``,
@@ -76,7 +82,7 @@ def load(
           kept: data sorted by class have to be shuffled first. x: ``(n, ...)``, y:
           ``(n,)``, NumPy arrays or whatever ``numpy.asarray`` makes one of.
     offline : bool, default False
-        Do not download MNIST.
+        Do not download anything.
     notify : callable, optional
         Called with one-line messages, such as where a download comes from.
     dtype : "uint8" or None, default None
@@ -100,11 +106,12 @@ def load(
         file or the arrays, what was expected, what was found, and what to do.
     MnistUnavailableError
         A `DatasetError`: MNIST was asked for by its bare name, and is neither here nor
-        can be downloaded.
+        can be downloaded. Fashion-MNIST raises a `DatasetError`.
     """
     name = arrays.WHERE if are_arrays(dataset) else os.fsdecode(dataset)  # type: ignore
-    if name == MNIST:
-        name = find_mnist(offline, notify)
+    known = published_name(name)
+    if known:
+        name = find(known, offline, notify)
     with reading(name):
         if are_arrays(dataset):
             splits = check(arrays.read(dataset), name)

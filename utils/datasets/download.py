@@ -1,4 +1,4 @@
-"""Download MNIST's four files from the first mirror that has them whole."""
+"""Download a dataset's four files from the first mirror that has them whole."""
 
 import contextlib
 import hashlib
@@ -6,47 +6,73 @@ import os
 import sys
 import threading
 import time
+from dataclasses import dataclass
+from functools import partial
 
 from utils.errors import DatasetError
 
 from . import idx
 
-MIRRORS = (
-    "https://storage.googleapis.com/cvdf-datasets/mnist/",
-    "https://ossci-datasets.s3.amazonaws.com/mnist/",
-)
-_PINNED = (  # bytes and SHA-256 of each of `idx.FILES`, gzipped
-    (9912422, "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"),
-    (28881, "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"),
-    (1648877, "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"),
-    (4542, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"),
-)
-FILES = {f"{name}.gz": pin for name, pin in zip(idx.FILES, _PINNED, strict=True)}
 PROBE_SECONDS = 8.0  # until a mirror must have answered
 STALL_SECONDS = 5.0  # the longest silence within a download
 SLOWEST = 20_000  # bytes per second, on average, once GRACE_SECONDS are over
 GRACE_SECONDS = 20.0
 
 
-def missing(folder):
-    """List the names of `FILES` that `folder` lacks, or has with other bytes."""
-    return [name for name in FILES if not _is_whole(os.path.join(folder, name), name)]
+@dataclass(frozen=True)
+class Published:
+    """Four IDX files as they were published.
+
+    Attributes
+    ----------
+    title : str
+        The dataset's name in a sentence.
+    mirrors : tuple of str
+        Addresses of the folder that has them, each ending in a slash.
+    pinned : tuple of str
+        Of each of `idx.FILES`, gzipped: its bytes, and its checksum as pooch takes it,
+        ``"4542 sha256:..."``.
+    class_names : tuple of str
+        In the order of the labels; empty where these are the names.
+    """
+
+    title: str
+    mirrors: tuple
+    pinned: tuple
+    class_names: tuple = ()
+
+    @property
+    def files(self):
+        """Bytes and checksum of each file, by its name."""
+        pins = [pin.split() for pin in self.pinned]
+        return {
+            f"{name}.gz": (int(size), checksum)
+            for name, (size, checksum) in zip(idx.FILES, pins, strict=True)
+        }
+
+    def missing(self, folder):
+        """List the names of the files that `folder` lacks, or has with other bytes."""
+        return [
+            name
+            for name, pin in self.files.items()
+            if not _is_whole(os.path.join(folder, name), *pin)
+        ]
 
 
-def _is_whole(path, name):
-    size, sha256 = FILES[name]
+def _is_whole(path, size, checksum):
+    algorithm, _, digest = checksum.partition(":")
     with contextlib.suppress(OSError), open(path, "rb") as file:
         if os.path.getsize(path) == size:
-            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+            return hashlib.file_digest(file, algorithm).hexdigest() == digest
     return False
 
 
-def fetch(folder, notify=None):
-    """Download the files that `folder` lacks.
+def fetch(published, folder, notify=None):
+    """Download the files of a `Published` that `folder` lacks.
 
     The mirrors are first asked, all at once, for the smallest file: a machine whose
     packets are dropped, or whose name server is silent, learns it in `PROBE_SECONDS`.
-    A file is written under a temporary name, and renamed once its SHA-256 is right. A
+    A file is written under a temporary name, and renamed once its checksum is right. A
     mirror that fails is not asked again. `notify` is called with a line for each file,
     which names the mirror.
 
@@ -66,15 +92,16 @@ def fetch(folder, notify=None):
 
     pooch.get_logger().setLevel("WARNING")
     failures = []
-    mirrors = _probe(failures)
-    for name in missing(folder):
-        sha256 = f"sha256:{FILES[name][1]}"
+    mirrors = _probe(published, failures)
+    for name in published.missing(folder):
+        size, checksum = published.files[name]
+        download = partial(_download, size)
         while mirrors:
             if notify:
                 notify(f"downloading {name} from {mirrors[0]} to {folder}")
             try:
                 url = mirrors[0] + name
-                pooch.retrieve(url, sha256, name, folder, downloader=_download)
+                pooch.retrieve(url, checksum, name, folder, downloader=download)
                 break
             # Whatever is wrong with one mirror, the next may be right.
             except Exception as error:
@@ -84,11 +111,11 @@ def fetch(folder, notify=None):
             raise DatasetError(f"it could not be downloaded ({reasons})")
 
 
-def _probe(failures):
+def _probe(published, failures):
     """List the mirrors that answer, in order; the others are added to `failures`."""
-    name = min(FILES, key=lambda name: FILES[name][0])
+    name = min(published.files, key=lambda name: published.files[name][0])
     silence = TimeoutError(f"no answer within {PROBE_SECONDS:g} s")
-    answers = dict.fromkeys(MIRRORS, silence)
+    answers = dict.fromkeys(published.mirrors, silence)
 
     def ask(mirror):
         import requests
@@ -102,7 +129,7 @@ def _probe(failures):
             answers[mirror] = error
 
     # A thread that hangs in the resolver cannot be stopped, only left behind.
-    threads = [threading.Thread(target=ask, args=(m,), daemon=True) for m in MIRRORS]
+    threads = [threading.Thread(target=ask, args=(m,), daemon=True) for m in answers]
     deadline = time.monotonic() + PROBE_SECONDS
     for thread in threads:
         thread.start()
@@ -113,13 +140,12 @@ def _probe(failures):
     return [mirror for mirror, error in found.items() if error is None]
 
 
-def _download(url, output_file, _pooch):
-    """Write what `url` gives to `output_file`: pooch's downloader, with limits."""
+def _download(size, url, output_file, _pooch):
+    """Write the bytes at `url` to `output_file`: pooch's downloader, with limits."""
     import requests
     from tqdm import tqdm
 
     name = url.rpartition("/")[2]
-    size = FILES[name][0]
     deadline = time.monotonic() + GRACE_SECONDS + size / SLOWEST
     hidden = sys.stderr is None or not sys.stderr.isatty()
     bytes_shown = {"unit": "B", "unit_scale": True, "disable": hidden}

@@ -1,8 +1,8 @@
-"""From a picture of a digit to the 28x28 pixels that a model of MNIST expects.
+"""From a picture of a digit to the pixels that a model expects: 28x28, or 8x8.
 
 A picture may be of any size and colour, dark on light or light on dark, drawn, scanned
 or photographed. `picture_file` reads it as grey, `paper` tells ink from paper,
-`fitting` brings the ink to MNIST's size and place, `preview` shows the result.
+`fitting` brings the ink to a dataset's size and place, `preview` shows the result.
 """
 
 import os
@@ -12,26 +12,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from utils.digit_image.fitting import SIDE, fit
+from utils.digit_image.fitting import MNIST, Frame, fit, frame_of
 from utils.digit_image.paper import find_ink
 from utils.digit_image.picture_file import read_grey
 from utils.digit_image.preview import is_preview, preview_paths, write_previews
 from utils.errors import DigitImageError
 
 __all__ = [
-    "N_PIXELS",
     "DigitImage",
     "DigitImageError",
     "find_ink",
     "fit",
+    "frame_of",
     "is_preview",
     "preview_paths",
     "read",
     "read_all",
     "write_previews",
 ]
-
-N_PIXELS = SIDE * SIDE
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class DigitImage:
     path : str or os.PathLike
     grey : numpy.ndarray of float64, ``(height, width)``
         The picture as it was read: 0 is black, 255 white.
-    pixels : numpy.ndarray of float64, ``(784,)``
+    pixels : numpy.ndarray of float64, ``(n_in,)``
         The model's input; see `read`.
     """
 
@@ -52,17 +50,19 @@ class DigitImage:
     pixels: np.ndarray
 
 
-def read(path: str | os.PathLike) -> NDArray:
+def read(path: str | os.PathLike, frame: Frame = MNIST) -> NDArray:
     """Read the digit in a picture file.
 
     Parameters
     ----------
     path : str or os.PathLike
         PNG, JPEG, WebP, GIF, BMP, TIFF or PPM.
+    frame : fitting.Frame
+        Default: that of MNIST.
 
     Returns
     -------
-    numpy.ndarray of float64, ``(784,)``
+    numpy.ndarray of float64, ``(784,)``, or what the frame has
         Row by row, from 0 for paper to 255/256 for ink, as MNIST's ``byte / 256``.
         With a first axis, ``read(path)[None]``, `predict` takes it as `images`.
 
@@ -72,11 +72,11 @@ def read(path: str | os.PathLike) -> NDArray:
         Naming the file, what was expected and what was found: no picture, no digit in
         it, or no Pillow to read it with.
     """
-    return _find(path).pixels
+    return _find(path, frame).pixels
 
 
 def read_all(
-    paths: Iterable[str | os.PathLike],
+    paths: Iterable[str | os.PathLike], frame: Frame = MNIST
 ) -> tuple[list[DigitImage], list[DigitImageError]]:
     """Read the digits in picture files, past those that cannot be read.
 
@@ -89,15 +89,15 @@ def read_all(
     digits, errors = [], []
     for path in paths:
         try:
-            digits.append(_find(path))
+            digits.append(_find(path, frame))
         except DigitImageError as error:
             errors.append(error)
     return digits, errors
 
 
-def _find(path):
+def _find(path, frame):
     grey = read_grey(path)
     try:
-        return DigitImage(path, grey, fit(find_ink(grey)).ravel())
+        return DigitImage(path, grey, fit(find_ink(grey), frame).ravel())
     except DigitImageError as error:
         raise DigitImageError(f"{path}: the picture {error}.") from error

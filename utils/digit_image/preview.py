@@ -1,6 +1,7 @@
-"""Show what the model sees: a picture as it was read, beside its 28x28 pixels."""
+"""Show what the model sees: a picture as it was read, beside the model's pixels."""
 
 import io
+import math
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -69,7 +70,9 @@ def _side_by_side(digit):
     width = max(3, round(width * HEIGHT / height))  # a frame, and a column at least
     read = Image.fromarray(np.clip(digit.grey, 0, 255).astype("uint8"))
     # Dark on light, as people write; in the numbers ink is the larger value.
-    seen = Image.fromarray((255 - digit.pixels.reshape(28, 28) * 255).astype("uint8"))
+    side = math.isqrt(digit.pixels.size)
+    pixels = digit.pixels.reshape(side, side)
+    seen = Image.fromarray((255 - pixels * 255).astype("uint8"))
     page = Image.new("L", (width + GAP + HEIGHT + 2, HEIGHT + 2), 160)
     page.paste(255, (width, 0, width + GAP, HEIGHT + 2))
     page.paste(read.resize((width - 2, HEIGHT)), (1, 1))

@@ -14,6 +14,7 @@ from utils.errors import ModelFileError
 from utils.report.learning_curves import LearningCurves
 from utils.text import shown
 from utils.training import TrainingResult, model_file
+from utils.training.class_names import class_names
 
 # Test images that become floats at a time, and probabilities: a mapped split may be
 # larger than memory, and so may those of many classes.
@@ -65,6 +66,11 @@ class Evaluation:
     def n_out(self):
         """The number of classes."""
         return self.metadata["n_out"]
+
+    @cached_property
+    def class_names(self):
+        """Names of the classes, or their numbers; see `training.class_names`."""
+        return class_names(self.metadata)
 
     @cached_property
     def mistakes(self):

@@ -18,6 +18,7 @@ from utils.errors import DatasetError, ModelFileError
 from utils.text import shown
 
 from .checkpoint_file import can_be_a_name
+from .class_names import class_names
 
 LONGEST_NAME = 4096  # of a dataset; a stranger's model may have any
 WHERE = "the images given"
@@ -52,6 +53,7 @@ class ModelInput:
     ):
         self._path, self._floatX = path, np.dtype(classifier.input.dtype)
         self._n_in = classifier.metadata["n_in"]
+        self._class_names = class_names(classifier.metadata)
         self._dataset = _sound_name(classifier.metadata.get("dataset"))
         self._low, self._high = classifier.metadata.get("feature_range", (0.0, 1.0))
         self._notify = notify or (lambda line: print(shown(line), file=sys.stderr))
@@ -125,6 +127,12 @@ class ModelInput:
                 f"... the model was trained on {own}; these are the test examples of "
                 f"{name}"
             )
+
+    def named(self, y_pred: NDArray) -> str:
+        """Describe predictions ``(n,)``, with the names that classes have."""
+        if isinstance(self._class_names, range):
+            return str(y_pred)
+        return f"{y_pred} {', '.join(self._class_names[y] for y in y_pred)}"
 
     def rows(self, images: ArrayLike) -> NDArray:
         """Bring images to the model's rows of floatX.

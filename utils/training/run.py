@@ -157,7 +157,9 @@ class Run(TrainingState):
             self.arguments["dataset"] = datasets.name_arrays(fingerprint())
         name, trained_by = self.arguments["dataset"], self._checkpoint.trained_by
         check_size(name, self.n_in, self.n_out, trained_by)
-        self._feature_range = model_input.feature_range(arrays[0][0])
+        self._about_data = model_input.feature_range(arrays[0][0])
+        if class_names := datasets.class_names(name):
+            self._about_data["class_names"] = [*class_names]
         self._checkpoint.set_run(fingerprint, self.arguments)
         return batch_size, *n_batches
 
@@ -286,7 +288,7 @@ class Run(TrainingState):
             self.n_out,
             {
                 "dataset": str(self.arguments["dataset"]),
-                **self._feature_range,
+                **self._about_data,
                 "trained_by": self._checkpoint.trained_by,
                 **plain_arguments(given),
                 **progress,

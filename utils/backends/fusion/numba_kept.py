@@ -36,7 +36,8 @@ CACHE_KEY = str(crc32(b"".join(path.read_bytes() for path in SOURCES)))
 # a child of a fork, which has none of Numba's threads and may start no others.
 SETTINGS = np.array([MOST_THREADS, 0])
 binding.add_symbol("softmax_regression_settings", SETTINGS.ctypes.data)
-os.register_at_fork(after_in_child=lambda: SETTINGS.__setitem__(1, 1))
+if hasattr(os, "register_at_fork"):  # Windows forks no processes
+    os.register_at_fork(after_in_child=lambda: SETTINGS.__setitem__(1, 1))
 
 ADDRESS = INT = ir.IntType(64)
 

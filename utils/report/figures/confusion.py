@@ -37,7 +37,10 @@ def confusion(evaluation):
     axes.set_aspect("auto")  # in line with the bars
     if n_out <= MOST_COUNTED_CLASSES:
         _write_counts(axes, evaluation.counts, rates, images)
-        axes.set(xticks=range(n_out), yticks=range(n_out))
+        names = evaluation.class_names
+        aslant = {} if isinstance(names, range) else {"rotation": 30, "ha": "left"}
+        axes.set_xticks(range(n_out), names, **aslant)
+        axes.set_yticks(range(n_out), names)
     _draw_shares(beside, below, evaluation)
     axes.xaxis.set(label_position="top", ticks_position="top")
     axes.tick_params(length=0)

@@ -24,7 +24,8 @@ def weights(evaluation):
     n_columns = math.ceil(n_shown / max(1, round(math.sqrt(n_shown / 2.5))))
     # No narrower than the words of the colour bar.
     width = max(8.5 / max(n_columns, 4), 0.7, 5.5 / n_columns)
-    images, titles, sizes = evaluation.W.T[:n_shown], range(n_shown), (width, 0.3, 1.1)
+    images, titles = evaluation.W.T[:n_shown], evaluation.class_names[:n_shown]
+    sizes = width, 0.3, 1.1
     colours = {"cmap": "RdBu", "vmin": -scale, "vmax": scale}
     figure, panels = image_grid(images, titles, n_columns, sizes, **colours)
     of = "" if n_shown == n_out else f" (the first {n_shown} of {n_out})"
@@ -57,14 +58,20 @@ def mistakes(evaluation):
         words = f"No mistakes: all {len(evaluation.labels):,} test examples are right"
         figure.text(0.5, 0.5, words, ha="center", va="center", fontsize=11)
         return figure
+    names = evaluation.class_names
+    are_numbers = isinstance(names, range)
+    end, title_height = (" ", 0.35) if are_numbers else ("\n", 0.55)
     titles = [
-        f"label {evaluation.labels[i]}, predicted {evaluation.predictions[i]}\n"
+        f"label {names[evaluation.labels[i]]},{end}"
+        f"predicted {names[evaluation.predictions[i]]}\n"
         f"with {evaluation.confidence[i] * 100:.1f} %"
         for i in shown
     ]
     images, n_columns = evaluation.scaled(shown), max(2, min(5, len(shown)))
     colours = {"cmap": "gray_r", "vmin": images.min(), "vmax": images.max()}
-    figure, panels = image_grid(images, titles, n_columns, (1.7, 0.35, 0.4), **colours)
+    figure, panels = image_grid(
+        images, titles, n_columns, (1.7, title_height, 0.4), **colours
+    )
     for panel in panels:
         panel.spines[:].set(visible=True, color="0.8")
     answers = "wrong answer" if len(wrong) == 1 else "wrong answers"

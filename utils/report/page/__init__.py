@@ -16,13 +16,13 @@ from utils.report.evaluation import Evaluation
 from utils.report.page.confusion import confusion
 from utils.report.page.curves import learning_curves
 from utils.report.page.images import mistakes, templates
-from utils.report.page.pad import pad
+from utils.report.page.pad import pad, subject_of
 from utils.text import shown
 
 FOLDER = Path(__file__).parent
 
 # Metadata that the page shows in its head, or in a row of their own.
-SHOWN_APART = {"validation_error", "test_error", "versions"}
+SHOWN_APART = {"validation_error", "test_error", "versions", "class_names"}
 NAMES = {
     "n_in": "pixels",
     "n_out": "classes",
@@ -65,6 +65,7 @@ def render(evaluation: Evaluation, command: str, backend: str = "auto") -> str:
         trained_by=_text(metadata["trained_by"]),
         key_figures=_key_figures(evaluation),
         pad=pad_html,
+        subject=subject_of(evaluation),
         templates=templates(evaluation),
         curves=learning_curves(evaluation.curves),
         confusion=confusion(evaluation),

@@ -10,14 +10,15 @@ LEVELS = 0.005, 0.01, 0.02, 0.04, 0.08
 
 def confusion(evaluation):
     """A sentence on the commonest mistake, and the tables of counts and of rates."""
+    names = evaluation.class_names
     if evaluation.commonest_confusion is None:
         sentence = "<p>Every test example is classified correctly.</p>"
     else:
         label, prediction = evaluation.commonest_confusion
         read = evaluation.predictions[evaluation.labels == label]
         sentence = (
-            f"<p>The commonest mistake: {label} is read as {prediction}, "
-            f"{(read == prediction).sum():,} of "
+            f"<p>The commonest mistake: {names[label]} is read as "
+            f"{names[prediction]}, {(read == prediction).sum():,} of "
             f"{evaluation.totals[label]:,} times.</p>"
         )
     if evaluation.n_out > MOST_COUNTED_CLASSES:
@@ -41,8 +42,11 @@ def _counts(evaluation):
     for label, row in enumerate(rows):
         row[label] = f'<td class="right">{evaluation.counts[label, label]}</td>'
     caption = "Rows are the true classes, columns the predictions."
-    names = range(evaluation.n_out)
-    return _table("confusion", "Confusion table", caption, names, rows)
+    names = evaluation.class_names
+    words = "" if isinstance(names, range) else ' class="words"'
+    return _table(
+        "confusion", "Confusion table", caption, names, zip(names, rows), words
+    )
 
 
 def _rates(evaluation):
@@ -52,19 +56,20 @@ def _rates(evaluation):
         "Precision: of the answers with this class, those that are right. Recall: of "
         "its examples, those that are found."
     )
-    names = "precision, %", "recall, %"
-    return _table("rates", "Precision and recall", caption, names, rows)
+    columns = "precision, %", "recall, %"
+    named = zip(evaluation.class_names, rows, strict=True)
+    return _table("rates", "Precision and recall", caption, columns, named)
 
 
-def _table(name, label, caption, columns, rows):
+def _table(name, label, caption, columns, rows, words=""):
     """A table with a row for each class; it scrolls where the page has no room."""
     head = "".join(f'<th scope="col">{column}</th>' for column in columns)
     body = "\n".join(
-        f'<tr><th scope="row">{c}</th>{"".join(cells)}</tr>'
-        for c, cells in enumerate(rows)
+        f'<tr><th scope="row">{c}</th>{"".join(cells)}</tr>' for c, cells in rows
     )
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{label}">'
         f'<table class="{name}"><caption>{caption}</caption>'
-        f"<thead><tr><td></td>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>"
+        f"<thead{words}><tr><td></td>{head}</tr></thead>\n<tbody>{body}</tbody></table>"
+        "</div>"
     )

@@ -29,13 +29,15 @@ def templates(evaluation):
         return f"<p>No pictures of weights: {escape(evaluation.no_templates)}</p>"
     n_out, scale = evaluation.W.shape[1], evaluation.weight_scale
     images = diverging(evaluation.W.T[: evaluation.n_templates], scale)
-    texts = [(f"Weights of class {c}", c) for c in range(len(images))]
+    names = evaluation.class_names[: len(images)]
+    kind = "templates" if isinstance(names, range) else "templates words"
+    texts = [(f"Weights of class {name}", name) for name in names]
     ramp = data_uri(diverging(np.linspace(-1, 1, 101)[None], 1.0))
     rest = f"<p>The first {len(images)} of {n_out:,} classes.</p>"
     return (
         "<p>The score of a class is the sum of its weights under the ink. These are "
         "the weights, one picture per class, all to the same scale.</p>\n"
-        f"{picture_list('templates', images, texts)}\n"
+        f"{picture_list(kind, images, texts)}\n"
         f'<p class="ramp"><img src="{ramp}" width="101" height="1" '
         f'alt="From red over white to blue:"><span>−{scale:.2g}: ink here speaks '
         f"against the class</span><span>+{scale:.2g}: ink here speaks for it</span></p>"
@@ -48,9 +50,10 @@ def mistakes(evaluation):
     wrong = evaluation.mistakes
     if not len(wrong):
         return "<p>There are none.</p>"
-    shown = wrong[:MOST_MISTAKES]
+    shown, names = wrong[:MOST_MISTAKES], evaluation.class_names
     captions = (
-        f"<b>{evaluation.labels[i]}</b> read as <b>{evaluation.predictions[i]}</b>"
+        f"<b>{names[evaluation.labels[i]]}</b> read as "
+        f"<b>{names[evaluation.predictions[i]]}</b>"
         f"<small>with {evaluation.confidence[i] * 100:.1f} %</small>"
         for i in shown
     )

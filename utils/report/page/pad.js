@@ -2,12 +2,13 @@
 /* The pad: draws strokes, shows how probable each class is, and what spoke for it. */
 (() => {
   const { model, W, b, bytes, scores, probabilities, preprocess } = window.pad;
-  const SIDE = 28, STROKE = 46, STEP = 28;
-  const classes = Array.from(b, (_, c) => c);
+  const SIDE = model.frame.side, STROKE = 46, STEP = 28;
+  const classes = Array.from(b, (_, c) => c), names = model.names;
 
   const canvas = document.getElementById("pad");
   const sheet = canvas.getContext("2d", { willReadFrequently: true });
   const evidence = document.getElementById("evidence");
+  evidence.width = evidence.height = SIDE;
   const reading = document.getElementById("reading");
   const why = document.getElementById("why");
   const penMark = document.getElementById("pen");
@@ -82,14 +83,16 @@
   // --- the prediction, and why ----------------------------------------------------------
 
   const list = document.getElementById("classes");
-  list.style.setProperty("--rows", Math.ceil(model.n_out / 2));
+  const longest = Math.max(...names.map((name) => name.length));
+  list.style.setProperty("--name", `${0.65 * longest}em`);
+  list.style.setProperty("--rows", Math.ceil(model.n_out / (longest > 3 ? 1 : 2)));
   const rows = classes.map((c) => {
     const label = document.createElement("label"), input = document.createElement("input");
     const name = document.createElement("b"), track = document.createElement("span");
     const bar = document.createElement("i"), share = document.createElement("span");
     input.type = "radio";
     input.name = "class";
-    name.textContent = c;
+    name.textContent = names[c];
     track.className = "track";
     track.append(bar);
     share.className = "share";
@@ -127,8 +130,8 @@
     }
     const p = probabilities(pixels);
     const [first, second] = [...classes].sort((c, d) => p[d] - p[c]);
-    const then = second === undefined ? "" : `, then ${second} with ${percent(p[second])}`;
-    reading.textContent = `${remark} It reads ${first} with ${percent(p[first])}${then}.`.trim();
+    const then = second === undefined ? "" : `, then ${names[second]} with ${percent(p[second])}`;
+    reading.textContent = `${remark} It reads ${names[first]} with ${percent(p[first])}${then}.`.trim();
   }
 
   /* Template times ink, pixel by pixel: blue speaks for the class, red against it. */
@@ -155,7 +158,7 @@
     });
     const sum = (sign) => shares.reduce((a, v) => (v * sign > 0 ? a + v : a), 0);
     const number = (v) => (v < 0 ? "−" : "+") + Math.abs(v).toFixed(1);
-    why.textContent = `Class ${c}: the blue ink speaks for it with ${number(sum(1))}, the red ` +
+    why.textContent = `Class ${names[c]}: the blue ink speaks for it with ${number(sum(1))}, the red ` +
       `against it with ${number(sum(-1))}; with the bias, ${number(b[c])}, its score is ` +
       `${number(score[c])}.`;
     rows.forEach((row, d) => row.label.classList.toggle("explained", d === c));

@@ -1,13 +1,23 @@
 """The pad to draw on, and the numbers that it needs."""
 
 import base64
+import dataclasses
 import json
 from html import escape
 from pathlib import Path
+from string import Template
 
 import numpy as np
 
-N_PIXELS = 28 * 28
+from utils.digit_image.fitting import DIGITS, FASHION_MNIST, MNIST, frame_of
+
+HOW = {
+    MNIST: "20 pixels long, with its centre of mass in the middle.",
+    DIGITS: "set upright, 8 pixels high and 5 wide, in the middle. That is little to "
+    "go by: of MNIST's digits drawn large, such a model reads three in four rightly.",
+    FASHION_MNIST: "28 pixels long, in the middle. Those were photographs: fill the "
+    "shape that you draw.",
+}
 MOST_CLASSES, MOST_SAMPLES = 100, 12
 
 
@@ -16,20 +26,33 @@ def pad(evaluation):
     reason = _reason_against(evaluation)
     if reason:
         return f"<p>There is no pad to draw on: {escape(reason)}</p>", False
-    page = (Path(__file__).parent / "pad.html").read_text(encoding="utf-8")
+    page = Template((Path(__file__).parent / "pad.html").read_text(encoding="utf-8"))
+    frame = _frame(evaluation)
     # In a script element, `<` could begin its end tag, or a comment.
-    data = json.dumps(_data(evaluation)).replace("<", "\\u003c")
-    return page.replace("$data", data), True
+    data = json.dumps(_data(evaluation, frame)).replace("<", "\\u003c")
+    subject = subject_of(evaluation)
+    words = {"side": frame.side, "how": HOW[frame], "subject": subject}
+    return page.substitute(words, data=data), True
+
+
+def subject_of(evaluation):
+    """What one is to draw: a class that has a name is no digit."""
+    return "a digit" if isinstance(evaluation.class_names, range) else "an example"
+
+
+def _frame(evaluation):
+    metadata = evaluation.metadata
+    return frame_of(evaluation.W.shape[0], metadata["dataset"])
 
 
 def _reason_against(evaluation):
     if evaluation.W is None:
         return f"it asks a LogisticRegression, this is {evaluation.model_class}."
     n_in, n_out = evaluation.W.shape
-    if n_in != N_PIXELS:
+    if _frame(evaluation) is None:
         return (
-            f"a drawing becomes 28 × 28 = {N_PIXELS} pixels, and this model expects "
-            f"{n_in:,}. Train one on MNIST, and its page has a pad."
+            "a drawing becomes 28 × 28 = 784 or 8 × 8 = 64 pixels, and this model "
+            f"expects {n_in:,}. Train one on MNIST, and its page has a pad."
         )
     if n_out > MOST_CLASSES:
         return f"{n_out:,} classes do not fit beside it."
@@ -43,7 +66,7 @@ def _reason_against(evaluation):
     return None
 
 
-def _data(evaluation):
+def _data(evaluation, frame):
     """Parameters, little endian, row by row; a test image of most classes as bytes.
 
     It is the first of its class that is classified correctly, or the first of all if
@@ -55,10 +78,13 @@ def _data(evaluation):
         examples = np.flatnonzero(evaluation.labels == label)
         pixels = evaluation.scaled(examples[np.argmax(correct[examples])])
         bytes_ = np.clip(np.rint(pixels * 256), 0, 255).astype("uint8")
+        label = str(evaluation.class_names[label])
         samples.append({"label": label, "pixels": _base64(bytes_)})
     return {
-        "n_in": N_PIXELS,
+        "n_in": evaluation.W.shape[0],
+        "frame": dataclasses.asdict(frame),
         "n_out": evaluation.W.shape[1],
+        "names": [str(name) for name in evaluation.class_names],
         "dtype": str(evaluation.W.dtype),
         "W": _base64(evaluation.W),
         "b": _base64(evaluation.b),

@@ -1,8 +1,8 @@
 "use strict";
-/* The model in the page: ink becomes 28x28 pixels, and these become probabilities.
+/* The model in the page: ink becomes few pixels, and these become probabilities.
    `preprocess` does what utils/digit_image/fitting.py does, step by step. */
 window.pad = (() => {
-  const SIDE = 28, BOX = 20, FAINT = 1 / 16, ROUNDING = 1e-6;
+  const FAINT = 1 / 16, ROUNDING = 1e-6, SLENDER = 0.4;
 
   // --- the model -----------------------------------------------------------------
 
@@ -19,6 +19,7 @@ window.pad = (() => {
       size === 8 ? view.getFloat64(8 * i, true) : view.getFloat32(4 * i, true));
   }
 
+  const frame = model.frame; // see Frame in fitting.py
   const W = numbers(model.W); // row by row, (n_in, n_out)
   const b = numbers(model.b);
   const classes = Array.from(b, (_, c) => c);
@@ -31,7 +32,7 @@ window.pad = (() => {
     });
   }
 
-  /* Softmax of the scores of 28x28 pixels between 0 and 255/256. */
+  /* Softmax of the scores of pixels between 0 and 255/256. */
   function probabilities(pixels) {
     const score = scores(pixels);
     const largest = Math.max(...score);
@@ -40,7 +41,7 @@ window.pad = (() => {
     return raised.map((v) => v / sum);
   }
 
-  // --- from ink to 28x28 -----------------------------------------------------------
+  // --- from ink to pixels -----------------------------------------------------------
 
   /* The share that each old pixel has in each new one: [[old index, share], ...]. */
   function coverage(nOld, nNew) {
@@ -55,18 +56,18 @@ window.pad = (() => {
     });
   }
 
-  function offset(profile) {
+  function offset(profile, side) {
+    if (!frame.by_mass) return Math.floor((side - profile.length) / 2);
     let mass = 0, moment = 0;
     profile.forEach((m, i) => { mass += m; moment += m * (i + 0.5); });
-    const start = SIDE / 2 - Math.floor(moment / mass + ROUNDING);
-    return Math.min(Math.max(start, 0), SIDE - profile.length);
+    const start = side / 2 - Math.floor(moment / mass + ROUNDING);
+    return Math.min(Math.max(start, 0), side - profile.length);
   }
 
-  /* Ink, row by row, 0 for paper, to 28x28 pixels; null where there is none. */
-  function preprocess(ink, width, height) {
+  /* The part of a picture within which there is more than faint ink. */
+  function inked({ ink, width, height }) {
     let darkest = 0;
     for (const value of ink) if (value > darkest) darkest = value;
-    if (!darkest) return null;
     let top = height, bottom = -1, left = width, right = -1;
     for (let y = 0; y < height; y++) {
       for (let x = 0; x < width; x++) {
@@ -76,40 +77,81 @@ window.pad = (() => {
         }
       }
     }
-    const nRows = bottom - top + 1, nColumns = right - left + 1;
-    const scale = BOX / Math.max(nRows, nColumns);
-    const boxHeight = Math.max(1, Math.floor(nRows * scale + 0.5));
-    const boxWidth = Math.max(1, Math.floor(nColumns * scale + 0.5));
+    const part = { width: right - left + 1, height: bottom - top + 1 };
+    part.ink = new Float64Array(part.width * part.height);
+    part.ink.forEach((_, i) => {
+      const y = top + Math.floor(i / part.width), x = left + (i % part.width);
+      part.ink[i] = ink[y * width + x];
+    });
+    return part;
+  }
 
-    const inRow = coverage(nColumns, boxWidth);
-    const narrow = new Float64Array(nRows * boxWidth);
-    for (let y = 0; y < nRows; y++) {
-      const start = (top + y) * width + left;
-      for (let x = 0; x < boxWidth; x++) {
-        for (const [j, share] of inRow[x]) narrow[y * boxWidth + x] += ink[start + j] * share;
+  /* Shifts the rows until height and place of the ink are no longer correlated. */
+  function upright({ ink, width, height }) {
+    let mass = 0, sumY = 0, sumX = 0, both = 0, spread = 0;
+    const each = (action) => ink.forEach((v, i) => action(v, Math.floor(i / width), i % width));
+    each((v, y, x) => { mass += v; sumY += v * y; sumX += v * x; });
+    each((v, y, x) => {
+      both += v * (y - sumY / mass) * (x - sumX / mass);
+      spread += v * (y - sumY / mass) ** 2;
+    });
+    const slant = height > 1 ? both / spread : 0;
+    const shifts = Array.from({ length: height }, (_, y) =>
+      -Math.floor(slant * (y - sumY / mass) + 0.5 + ROUNDING));
+    const least = Math.min(...shifts), most = Math.max(...shifts);
+    const shifted = new Float64Array((width + most - least) * height);
+    each((v, y, x) => { shifted[y * (width + most - least) + x + shifts[y] - least] = v; });
+    return { ink: shifted, width: width + most - least, height };
+  }
+
+  /* Means of the areas covered, in a picture of another size. */
+  function areaAverage({ ink, width, height }, newHeight, newWidth) {
+    const inRow = coverage(width, newWidth);
+    const narrow = new Float64Array(height * newWidth);
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < newWidth; x++) {
+        for (const [j, share] of inRow[x]) narrow[y * newWidth + x] += ink[y * width + j] * share;
       }
     }
-    const box = new Float64Array(boxHeight * boxWidth);
-    let largest = 0;
-    coverage(nRows, boxHeight).forEach((shares, y) => {
-      for (let x = 0; x < boxWidth; x++) {
-        for (const [j, share] of shares) box[y * boxWidth + x] += narrow[j * boxWidth + x] * share;
-        largest = Math.max(largest, box[y * boxWidth + x]);
+    const result = new Float64Array(newHeight * newWidth);
+    coverage(height, newHeight).forEach((shares, y) => {
+      for (let x = 0; x < newWidth; x++) {
+        for (const [j, share] of shares) {
+          result[y * newWidth + x] += narrow[j * newWidth + x] * share;
+        }
       }
     });
+    return result;
+  }
+
+  /* Ink, row by row, 0 for paper, to the model's pixels; null where there is none. */
+  function preprocess(ink, width, height) {
+    if (!ink.some((value) => value)) return null;
+    let part = inked({ ink, width, height });
+    if (frame.upright) part = inked(upright(part));
+    let tall = frame.height / part.height, wide = frame.width / part.width;
+    if (!frame.upright) tall = wide = Math.min(tall, wide);
+    else if (part.width < SLENDER * part.height) wide = tall;
+    const boxHeight = Math.max(1, Math.floor(part.height * tall + 0.5));
+    const boxWidth = Math.max(1, Math.floor(part.width * wide + 0.5));
+    const box = areaAverage(part, boxHeight, boxWidth);
 
     const rowSums = new Array(boxHeight).fill(0), columnSums = new Array(boxWidth).fill(0);
     box.forEach((value, i) => {
       rowSums[Math.floor(i / boxWidth)] += value;
       columnSums[i % boxWidth] += value;
     });
-    const firstRow = offset(rowSums), firstColumn = offset(columnSums);
-    const image = new Float64Array(SIDE * SIDE);
+    const side = frame.side * frame.parts;
+    const firstRow = offset(rowSums, side), firstColumn = offset(columnSums, side);
+    const image = new Float64Array(side * side);
     box.forEach((value, i) => {
       const y = firstRow + Math.floor(i / boxWidth), x = firstColumn + (i % boxWidth);
-      image[y * SIDE + x] = value * (255 / 256 / largest);
+      image[y * side + x] = value;
     });
-    return image;
+    const sheet = { ink: image, width: side, height: side };
+    const pixels = areaAverage(sheet, frame.side, frame.side);
+    const largest = pixels.reduce((a, v) => Math.max(a, v), 0);
+    return pixels.map((value) => value * (255 / 256 / largest));
   }
 
   return { model, W, b, bytes, scores, probabilities, preprocess };

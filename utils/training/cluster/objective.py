@@ -124,6 +124,6 @@ def _path_for_all(dataset):
             "folder that all machines see, and name its path."
         )
     name = os.fsdecode(dataset)
-    if name == datasets.MNIST:
-        name = datasets.find_mnist()
+    if datasets.published_name(name):
+        name = datasets.find(datasets.published_name(name))
     return os.path.abspath(name) if os.path.exists(name) else name
