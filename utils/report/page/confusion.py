@@ -44,9 +44,8 @@ def _counts(evaluation):
     caption = "Rows are the true classes, columns the predictions."
     names = evaluation.class_names
     words = "" if isinstance(names, range) else ' class="words"'
-    return _table(
-        "confusion", "Confusion table", caption, names, zip(names, rows), words
-    )
+    named = zip(names, rows, strict=True)
+    return _table("confusion", "Confusion table", caption, names, named, words)
 
 
 def _rates(evaluation):
