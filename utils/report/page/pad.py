@@ -14,7 +14,7 @@ from utils.digit_image.fitting import DIGITS, FASHION_MNIST, MNIST, frame_of
 HOW = {
     MNIST: "20 pixels long, with its centre of mass in the middle.",
     DIGITS: "set upright, 8 pixels high and 5 wide, in the middle. That is little to "
-    "go by: of MNIST's digits drawn large, such a model reads three in four rightly.",
+    "go by: of MNIST's digits drawn large, three in four are classified correctly.",
     FASHION_MNIST: "28 pixels long, in the middle. Those were photographs: fill the "
     "shape that you draw.",
 }
