@@ -57,6 +57,8 @@ class Monitor:
         The signal that asked the run to stop.
     history : list of tuple or None
         ``TrainingState.history`` of the run that was started; None before.
+    files : utils.files.writer.Writer
+        Writes the run's files while training goes on, also where one fails.
     """
 
     def __init__(self, quiet=None, epoch_lines=True):
@@ -67,7 +69,7 @@ class Monitor:
         self.history = None
         self._bar = None
         self._start = self._end = None
-        self._writer = Writer(self.log)
+        self.files = Writer(self.log)
 
     def say(self, line):
         """Print one of the tutorial's lines on standard output, at once.
@@ -138,24 +140,6 @@ class Monitor:
         """Seconds of training, those of a resumed run's first part included."""
         return (self._end or time.perf_counter()) - self._start
 
-    def write(self, path, data):
-        """Have bytes written to a file; where that fails, training continues.
-
-        A failure is logged at once, and reported at the end by
-        `check_files`, unless a later attempt to write `path` succeeds.
-        """
-        self._writer.write(path, data)
-
-    def has_failed(self, path):
-        """Tell if the last attempt to write `path` failed."""
-        return path in self._writer.failed
-
-    def check_files(self):
-        """Raise the `WriteError` of the first file whose last attempt failed."""
-        self._writer.wait()
-        for error in self._writer.failed.values():
-            raise error
-
     def request_stop(self, signal_number):
         """Have the run end at its next minibatch, with `TrainingStopped`."""
         self.stop_signal = signal_number
@@ -164,7 +148,7 @@ class Monitor:
         """Stop the clock and the progress bar; wait until all files are written."""
         if self.training:
             self.training, self._end = False, time.perf_counter()
-        self._writer.wait()
+        self.files.wait()
         if self._bar is not None:
             self._bar.close()
             self._bar = None
