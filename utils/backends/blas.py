@@ -42,17 +42,9 @@ def _is_set():
 
 
 def ldflags(openmp):
-    """Find the compiler's flags for NumPy's OpenBLAS.
+    """Find the compiler's flags for NumPy's OpenBLAS; `openmp` is as for `choose`.
 
-    Parameters
-    ----------
-    openmp : bool
-        As for `choose`.
-
-    Returns
-    -------
-    str
-        Empty where NumPy brings another BLAS, as on macOS and in conda.
+    The string is empty where NumPy brings another BLAS, as on macOS and in conda.
     """
     try:
         from numpy._core import _multiarray_umath as numpy_core

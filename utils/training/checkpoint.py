@@ -30,14 +30,8 @@ def plain_arguments(arguments):
 class Checkpoint:
     """The file that keeps a run's state, and the one that it is resumed from.
 
-    Parameters
-    ----------
-    path : str, os.PathLike or None
-        The file to write; None writes none.
-    resume : str, os.PathLike or None
-        The file to resume from; None starts from zero.
-    trained_by : str
-        The training algorithm.
+    They are `path` and `resume`, each None where that is not asked for. `trained_by`
+    is the training algorithm.
     """
 
     def __init__(self, path, resume, trained_by):
@@ -46,18 +40,10 @@ class Checkpoint:
     def set_run(self, fingerprint, arguments):
         """Describe the run, and check that `resume` is of the same.
 
-        Parameters
-        ----------
-        fingerprint : callable
-            Returns that of the data, for which it reads some of them.
-        arguments : dict
-            The training function's arguments, see `plain_arguments`.
-
-        Raises
-        ------
-        CheckpointError
-            Where `resume` cannot be read, or is of a run that differs in what must be
-            the same: all but `MAY_CHANGE`. Each difference is named.
+        `fingerprint` is called for that of the data, for which it reads some of them;
+        `arguments` are the training function's, see `plain_arguments`. Where `resume`
+        cannot be read, or is of a run that differs in what must be the same, that is
+        all but `MAY_CHANGE`, a `CheckpointError` names each difference.
         """
         if self.path is None and self.resume is None:
             return  # no data are read to describe a run that nobody will resume

@@ -12,12 +12,7 @@ class ExampleOrder:
     run draws the orders of the epochs before again (less than a millisecond each for
     MNIST), and continues, also within an epoch, in the order it was in.
 
-    Parameters
-    ----------
-    seed : int or None
-        At least 0; None keeps the order of the file.
-    n_examples : int
-        Number of training examples.
+    For `seed` see `utils.training.Settings`; `n_examples` is that of the training set.
 
     Attributes
     ----------

@@ -129,20 +129,10 @@ _compiled = []  # their code lives as long as they
 
 
 def kept_run(x, W, y, n_out):
-    """Compile what a minibatch of these types needs.
+    """Compile what minibatches of these dtypes need; `n_out` is None where not known.
 
-    Parameters
-    ----------
-    x, W, y : str
-        Dtypes.
-    n_out : int or None
-        The number of classes, where it is known.
-
-    Returns
-    -------
-    run : numba.types.ExternalFunction
-    width : int
-        The number of classes of a tile.
+    Returns `run` as a `numba.types.ExternalFunction`, and its first argument, the
+    number of classes of a tile.
     """
     x, real, label = (numba.from_dtype(np.dtype(dtype)) for dtype in (x, W, y))
     # So many classes as fit into 16 registers of 32 bytes, in tiles of equal width.
