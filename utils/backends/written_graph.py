@@ -32,20 +32,11 @@ optdb.register("keep_written", KeepWritten(), "fast_run", "fast_compile", positi
 
 
 def written_graph(*functions, data=()):
-    """Describe the graphs of compiled functions, as they were written.
+    """Describe the graphs of compiled functions, as they were written; see `describe`.
 
-    Parameters
-    ----------
-    *functions : pytensor.compile.executor.Function
-    data : iterable of shared variables
-        Those whose values are no part of the program. Of others that the functions do
-        not update, the text has the values.
-
-    Returns
-    -------
-    str
-        See `describe`. Empty where a function was compiled in a mode that runs no
-        rewrites, so that its graph was not kept.
+    `data` are shared variables whose values are no part of the program; of others that
+    the functions do not update, the text has the values. It is empty where a function
+    was compiled in a mode that runs no rewrites, so that its graph was not kept.
     """
     texts = []
     for number, function in enumerate(functions, 1):

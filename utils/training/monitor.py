@@ -95,15 +95,9 @@ class Monitor:
     def start(self, history, total=None, initial=0):
         """Start the clock, and in a terminal or notebook a progress bar.
 
-        Parameters
-        ----------
-        history : list of tuple
-            ``TrainingState.history``, which ends with the seconds so far.
-        total : int, optional
-            Minibatches in all, those of a resumed run's first part included. Default:
-            that is not known, and they are only counted.
-        initial : int
-            Minibatches that have been trained on. Default 0.
+        `history` is ``TrainingState.history``, which ends with the seconds so far. Of
+        `total` minibatches, which if None (default) are only counted, a resumed run
+        has trained on `initial` before.
         """
         self.training, self.stop_signal, self.history = True, None, history
         seconds = history[-1][-1] if history else 0.0

@@ -82,17 +82,9 @@ class Replay:
     def function(self, cost_and_gradient):
         """Wrap `cost_and_gradient`: it is called only when the kept ones are used up.
 
-        Parameters
-        ----------
-        cost_and_gradient : callable
-            Takes theta, ``(n_parameters,)`` float64; returns a float and an array of
-            theta's shape.
-
-        Returns
-        -------
-        callable
-            Raises `CheckpointError` where it is asked for another theta than that of
-            the kept evaluation.
+        It takes theta, ``(n_parameters,)`` float64, and returns a float and an array of
+        theta's shape. What wraps it raises `CheckpointError` where it is asked for
+        another theta than that of the kept evaluation.
         """
 
         def evaluate(theta):
