@@ -71,22 +71,11 @@ class Checkpoint:
     def restore(self, state, variables, graph, replay=None, notify=print):
         """Put the kept state and values in the place of fresh ones.
 
-        Parameters
-        ----------
-        state : Run
-            A fresh one; with nothing to resume from it stays so.
-        variables : list of shared variables
-            Those that the training changes.
-        graph : callable
-            Returns the text of the training graph, see `backends.written_graph`.
-        replay : utils.training.replay.Replay, optional
-        notify : callable
-            Called with a line of text where graphs cannot be compared.
-
-        Raises
-        ------
-        CheckpointError
-            Where the file is that of another training graph, or of other variables.
+        `state` is a fresh `Run`; with nothing to resume from it stays so. `variables`
+        are the shared ones that the training changes, and `graph` is called for the
+        text of its graph, see `backends.written_graph`. A `CheckpointError` says if the
+        file is that of another graph or of other variables; `notify` is called with a
+        line where graphs cannot be compared.
         """
         self._variables, self._replay = by_name(variables), replay
         if replay is not None:

@@ -162,10 +162,7 @@ class Run(TrainingState):
         return batch_size, *n_batches
 
     def cluster_objective(self, load_data, compile_functions, splits):
-        """The objective of conjugate gradient, computed on the cluster.
-
-        See `utils.training.cluster.objective.ClusterObjective` for the parameters.
-        """
+        """The objective of conjugate gradient, on the cluster; see `ClusterObjective`."""
         # Imported here, because it imports asyncio, which only a cluster needs.
         from .cluster.objective import ClusterObjective
 
