@@ -7,12 +7,21 @@ import time
 from utils.files.writer import Writer
 from utils.text import shown
 
-from .prompt import at_prompt, in_notebook
-
 # What matters most stands first, and the bar's width is fixed: a narrow terminal cuts
 # off the rest, however long the numbers are.
 BAR = "{l_bar}{bar:10}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]"
 COUNT = "{desc}: {n_fmt} minibatches [{elapsed}]"
+
+
+def at_prompt():
+    """True where a person enters the statements that are run, in a notebook too."""
+    return hasattr(sys, "ps1") or bool(sys.flags.interactive)
+
+
+def in_notebook():
+    """True where they are entered in a notebook, or in what else shows its widgets."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
 
 
 class TrainingStopped(KeyboardInterrupt):

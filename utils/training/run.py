@@ -162,7 +162,7 @@ class Run(TrainingState):
         return batch_size, *n_batches
 
     def cluster_objective(self, load_data, compile_functions, splits):
-        """The objective of conjugate gradient, on the cluster; see `ClusterObjective`."""
+        """The objective of conjugate gradient on the cluster: a `ClusterObjective`."""
         # Imported here, because it imports asyncio, which only a cluster needs.
         from .cluster.objective import ClusterObjective
 
