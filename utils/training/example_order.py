@@ -12,7 +12,7 @@ class ExampleOrder:
     run draws the orders of the epochs before again (less than a millisecond each for
     MNIST), and continues, also within an epoch, in the order it was in.
 
-    For `seed` see `utils.training.Settings`; `n_examples` is that of the training set.
+    `seed` is the `shuffle` of `utils.training.Settings`; `n_examples` are for training.
 
     Attributes
     ----------
