@@ -13,22 +13,21 @@ from pytensor.compile.mode import optdb
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Constant, clone
 from pytensor.graph.op import HasInnerGraph
-from pytensor.graph.rewriting.basic import GraphRewriter
+from pytensor.graph.rewriting.basic import graph_rewriter
 from pytensor.graph.traversal import ancestors
 from pytensor.printing import debugprint
 
 TREE = " │├└─←"  # what PyTensor draws at the beginning of lines
 
 
-class KeepWritten(GraphRewriter):
+@graph_rewriter
+def keep_written(fgraph):
     """Keep a copy of a function's graph, as ``fgraph.written_outputs``."""
-
-    def apply(self, fgraph):
-        _, fgraph.written_outputs = clone(fgraph.inputs, fgraph.outputs, False)
+    _, fgraph.written_outputs = clone(fgraph.inputs, fgraph.outputs, False)
 
 
 # The first of PyTensor's own is at -1.
-optdb.register("keep_written", KeepWritten(), "fast_run", "fast_compile", position=-2)
+optdb.register("keep_written", keep_written, "fast_run", "fast_compile", position=-2)
 
 
 def written_graph(*functions, data=()):
