@@ -20,12 +20,7 @@ def choose(openmp):
     """Set ``config.blas__ldflags`` unless someone has: to NumPy's BLAS, or to none.
 
     Asked for a BLAS, PyTensor would search the disk for seconds, and warn if it was
-    installed by pip and finds none.
-
-    Parameters
-    ----------
-    openmp : bool
-        Whether the compiler takes OpenMP.
+    installed by pip and finds none. `openmp` tells if the compiler takes OpenMP.
     """
     if not _is_set():
         config.blas__ldflags = ldflags(openmp)
