@@ -182,6 +182,15 @@ def prediction(z, r, largest, total):
 
 
 @part
+def chunk_mistakes(z, rows, y, y_step, largest, total):
+    """Return for how many rows another class is the most probable."""
+    mistakes = 0
+    for r in range(rows):
+        mistakes += prediction(z, r, largest, total) != y[r * y_step]
+    return mistakes
+
+
+@part
 def put_rows(z, n_out, rows, divisor, to):
     """Set to (rows, n_out) to the rows of z, each over its divisor."""
     for r in range(rows):

@@ -8,6 +8,7 @@ from utils.backends.fusion.numba_loops import (
     chunk_gradient,
     chunk_largest,
     chunk_logits,
+    chunk_mistakes,
     chunk_residual,
     chunk_rows,
     pack,
@@ -57,8 +58,7 @@ def share(x, W, b, y, sizes, tiles, masks, results, t):
         chunk_logits(at, row, rows, n_in, panels, weights, bias, tiles, every, z, inked)
         chunk_largest(z, n_out, largest, total)
         if not learning:
-            for r in range(rows):
-                result += prediction(z, r, largest, total) != labels[r * y_step]
+            result += chunk_mistakes(z, rows, labels, y_step, largest, total)
             continue
         for r in range(rows if by_row else 0):
             y_pred[first + r] = prediction(z, r, largest, total)
