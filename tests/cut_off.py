@@ -24,7 +24,7 @@ class Killer(Monitor):
 
     def advance(self, n_minibatches):
         if self.count == self.at:
-            self._writer.wait()  # or what is on the disk would depend on time
+            self.files.wait()  # or what is on the disk would depend on time
             raise CutOff
         self.count += 1
 

@@ -100,7 +100,7 @@ def test_warm_up_puts_back_parameters_and_a_momentum(mode):
         assert type(train.vm).__name__ == "_CThunk"
     rate = T.dscalar("rate")
     of_two = pytensor.function([index, rate], w * rate + index, mode=mode)
-    warm_up(train, look, of_two, index=1)
+    warm_up(train, look, of_two)
     np.testing.assert_array_equal(momentum.get_value(), [0.5, 0.25])
     np.testing.assert_array_equal(w.get_value(), [1, 2])
     assert train(0) == 3

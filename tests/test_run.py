@@ -49,7 +49,8 @@ def test_model_that_is_not_finite_is_not_saved(run, tmp_path):
     classifier.b.set_value(np.array([0, math.nan, 0], classifier.b.dtype))
     with pytest.raises(DivergenceError, match="minibatch 3/3 has parameters that are"):
         run.save(classifier)
-    run.monitor.check_files()
+    run.monitor.files.wait()
+    assert run.monitor.files.failed == {}
     assert old.read_bytes() == b"old" and run.best_epoch == 3
 
 

@@ -63,7 +63,7 @@ def test_disk_full_in_the_middle_keeps_file_and_result(train, tmp_path, script):
     limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))"
     finished = train(
         *[script, *TINY, *CHECKPOINT, "--quiet"],
-        at_minibatch=f"if count == 55: self.monitor._writer.wait(); {limit}",
+        at_minibatch=f"if count == 55: self.monitor.files.wait(); {limit}",
         status=1,
     )
     assert lines(finished) == unbroken

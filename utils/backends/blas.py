@@ -20,12 +20,7 @@ def choose(openmp):
     """Set ``config.blas__ldflags`` unless someone has: to NumPy's BLAS, or to none.
 
     Asked for a BLAS, PyTensor would search the disk for seconds, and warn if it was
-    installed by pip and finds none.
-
-    Parameters
-    ----------
-    openmp : bool
-        Whether the compiler takes OpenMP.
+    installed by pip and finds none. `openmp` tells if the compiler takes OpenMP.
     """
     if not _is_set():
         config.blas__ldflags = ldflags(openmp)
@@ -42,17 +37,9 @@ def _is_set():
 
 
 def ldflags(openmp):
-    """Find the compiler's flags for NumPy's OpenBLAS.
+    """Find the compiler's flags for NumPy's OpenBLAS; `openmp` is as for `choose`.
 
-    Parameters
-    ----------
-    openmp : bool
-        As for `choose`.
-
-    Returns
-    -------
-    str
-        Empty where NumPy brings another BLAS, as on macOS and in conda.
+    The string is empty where NumPy brings another BLAS, as on macOS and in conda.
     """
     try:
         from numpy._core import _multiarray_umath as numpy_core

@@ -147,13 +147,6 @@ def local_function_out_of_place(fgraph, node):
     return None
 
 
-optdb.register(
-    "joined_slices",
-    dfs_rewriter(local_slices_of_zeros_to_join),
-    "fast_run",
-    "cxx_only",
-    position=1.62,
-)
 # Before PyTensor makes BLAS calls of the products, and before it fuses loops, at 49.
 blas_optdb.register(
     "prepare_blas",
@@ -164,12 +157,10 @@ blas_optdb.register(
 )
 # Softmax and log-softmax begin alike: that is merged.
 inline = SequentialGraphRewriter(dfs_rewriter(local_inline_graph), MergeOptimizer())
-optdb.register("inline_graphs", inline, "fast_run", "cxx_only", position=48.9)
-# After PyTensor has made everything else work in place, at 50.5.
-optdb.register(
-    "vector_functions",
-    dfs_rewriter(local_function_out_of_place),
-    "fast_run",
-    "cxx_only",
-    position=50.6,
-)
+for name, rewriter, position in (
+    ("joined_slices", dfs_rewriter(local_slices_of_zeros_to_join), 1.62),
+    ("inline_graphs", inline, 48.9),
+    # After PyTensor has made everything else work in place, at 50.5.
+    ("vector_functions", dfs_rewriter(local_function_out_of_place), 50.6),
+):
+    optdb.register(name, rewriter, "fast_run", "cxx_only", position=position)

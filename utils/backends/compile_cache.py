@@ -21,10 +21,7 @@ _NO_ROOM = ("No space left", "uota exceeded", "File too large", "File size limit
 def advice(error):
     """Say where compiling writes files if a full disk or a limit caused an error.
 
-    Returns
-    -------
-    str
-        The rest of a sentence; empty for any other error.
+    That is the rest of a sentence, and empty for any other error.
     """
     if not any(reason in str(error) for reason in _NO_ROOM):
         return ""

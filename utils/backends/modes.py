@@ -133,7 +133,7 @@ def shared_variables(
     return list(dict.fromkeys(entry.variable for entry in wanted))
 
 
-def warm_up(*functions: Function, index: int = 0) -> None:
+def warm_up(*functions: Function) -> None:
     """Call compiled functions once, and put back every value that they update.
 
     Numba and JAX compile at the first call; made ahead of training, that call is not
@@ -143,9 +143,8 @@ def warm_up(*functions: Function, index: int = 0) -> None:
     Parameters
     ----------
     *functions : pytensor.compile.executor.Function
-        Each takes a minibatch index; those that take more are not called.
-    index : int
-        A minibatch index that is valid for all of them.
+        Each takes a minibatch index, and is called with 0; those that take more are
+        not called.
     """
     variables = shared_variables(*functions, updated=True)
     values = [variable.get_value() for variable in variables]
@@ -153,7 +152,7 @@ def warm_up(*functions: Function, index: int = 0) -> None:
         entries = zip(function.maker.inputs, function.input_storage, strict=True)
         containers = [container for entry, container in entries if not entry.shared]
         if len(containers) == 1:
-            function(index)
+            function(0)
             containers[0].allow_downcast = True
     for variable, value in zip(variables, values, strict=True):
         variable.set_value(value, borrow=True)

@@ -15,39 +15,29 @@ from pytensor.compile.mode import optdb
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Constant, Variable, clone
 from pytensor.graph.op import HasInnerGraph
-from pytensor.graph.rewriting.basic import GraphRewriter
+from pytensor.graph.rewriting.basic import graph_rewriter
 from pytensor.graph.traversal import ancestors
 from pytensor.printing import debugprint
 
 TREE = " │├└─←"  # what PyTensor draws at the beginning of lines
 
 
-class KeepWritten(GraphRewriter):
+@graph_rewriter
+def keep_written(fgraph):
     """Keep a copy of a function's graph, as ``fgraph.written_outputs``."""
-
-    def apply(self, fgraph):
-        _, fgraph.written_outputs = clone(fgraph.inputs, fgraph.outputs, False)
+    _, fgraph.written_outputs = clone(fgraph.inputs, fgraph.outputs, False)
 
 
 # The first of PyTensor's own is at -1.
-optdb.register("keep_written", KeepWritten(), "fast_run", "fast_compile", position=-2)
+optdb.register("keep_written", keep_written, "fast_run", "fast_compile", position=-2)
 
 
 def written_graph(*functions: Function, data: Iterable[Variable] = ()) -> str:
-    """Describe the graphs of compiled functions, as they were written.
+    """Describe the graphs of compiled functions, as they were written; see `describe`.
 
-    Parameters
-    ----------
-    *functions : pytensor.compile.executor.Function
-    data : iterable of shared variables
-        Those whose values are no part of the program. Of others that the functions do
-        not update, the text has the values.
-
-    Returns
-    -------
-    str
-        See `describe`. Empty where a function was compiled in a mode that runs no
-        rewrites, so that its graph was not kept.
+    `data` are shared variables whose values are no part of the program; of others that
+    the functions do not update, the text has the values. It is empty where a function
+    was compiled in a mode that runs no rewrites, so that its graph was not kept.
     """
     texts = []
     for number, function in enumerate(functions, 1):

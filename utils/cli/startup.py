@@ -5,14 +5,15 @@ and fails where the environment is not as PyTensor expects.
 """
 
 import atexit
-import contextlib
 import gc
 import io
 import os
 import pkgutil
 import re
+import shutil
 import signal
 import sys
+import tempfile
 import traceback
 import warnings
 from importlib.util import find_spec
@@ -60,7 +61,6 @@ def prepare(name):
     _outlive_standard_error()
     _find_home()
     _find_threads(script)
-    _find_compile_cache(script)
     _import_pytensor(script)
 
 
@@ -141,28 +141,30 @@ def _find_threads(script):
     os.environ["OMP_NUM_THREADS"] = threads.split(",")[0].strip()
 
 
-def _find_compile_cache(script):
+def _find_compile_cache(script, config):
     """Have PyTensor compile into a temporary folder where its own cannot be used."""
-    flags = os.environ.get("PYTENSOR_FLAGS", "")
-    named = re.findall(r"(?:^|,)\s*(?:base_)?compiledir\s*=\s*([^,]+)", flags)
-    if sys.platform == "win32" or (not named and _settings_name_one()):
+    place, entry = config.base_compiledir, config._config_var_dict["base_compiledir"]
+    try:
+        str(config.compiledir).encode()  # looking at it makes the folder
         return
-    place = os.path.expanduser(named[-1].strip() if named else "~/.pytensor")
-    reason = _why_unusable(place)
-    if not reason:
-        return
+    except UnicodeEncodeError:
+        reason = "its name cannot be read in this locale; PYTHONUTF8=1 reads it"
+    except (OSError, ValueError) as error:
+        reason = getattr(error.__context__, "strerror", None) or error
     problem = shown(f"PyTensor's compile cache {place} cannot be used ({reason})")
     remedy = "PYTENSOR_FLAGS=base_compiledir=FOLDER"
-    if named:
+    if not entry.is_default:
         sys.exit(f"{script}: error: {problem}: name another with {remedy}.")
-    import shutil
-    import tempfile
-
     try:
         folder = tempfile.mkdtemp(prefix="pytensor-")
     except OSError as error:
         sys.exit(f"{script}: error: {problem}, nor a temporary one ({error}): {remedy}")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for name in ("base_compiledir", "compiledir"):
+        vars(config._config_var_dict[name]).pop("val", None)  # what PyTensor has read
+    config.base_compiledir = folder
+    config.compiledir  # noqa: B018  fails where the place was not the reason
+    flags = os.environ.get("PYTENSOR_FLAGS", "")  # for the workers of a cluster
     os.environ["PYTENSOR_FLAGS"] = f"{flags},base_compiledir={folder}".strip(",")
     if "--quiet" not in sys.argv:
         print(
@@ -170,33 +172,6 @@ def _find_compile_cache(script):
             "that is kept.",
             file=sys.stderr,
         )
-
-
-def _settings_name_one():
-    """True where .pytensorrc names a folder, which is then PyTensor's business."""
-    for path in os.environ.get("PYTENSORRC", "~/.pytensorrc").split(os.pathsep):
-        with contextlib.suppress(OSError, UnicodeDecodeError):
-            with open(os.path.expanduser(path), encoding="utf-8") as file:
-                if "compiledir" in file.read():
-                    return True
-    return False
-
-
-def _why_unusable(place):
-    """The reason why a folder cannot be compiled into; empty where it can."""
-    try:
-        os.makedirs(place, exist_ok=True)
-        place.encode()
-        with os.scandir(place) as entries:
-            folders = [entry.path for entry in entries if entry.is_dir()]
-    except OSError as error:
-        return error.strerror
-    except UnicodeEncodeError:
-        return "its name cannot be read in this locale; PYTHONUTF8=1 reads it"
-    for folder in [place, *folders]:
-        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-            return f"no permission to write to {folder}"
-    return ""
 
 
 def _import_pytensor(script):
@@ -207,7 +182,7 @@ def _import_pytensor(script):
         import numpy as np
         from pytensor import config
 
-        config.compiledir  # noqa: B018  makes the folder
+        _find_compile_cache(script, config)
         # Numbers that overflow are told of where they matter: costs, parameters.
         np.seterr(all="ignore")
     except Exception as error:

@@ -9,13 +9,10 @@ import contextlib
 import hashlib
 import io
 import os
-import zipfile
-import zlib
 
 import numpy as np
 
 from utils.files import write_atomic
-from utils.files.npy import MAX_HEADER_BYTES, read_header
 
 from . import user_cache
 from .splits import check, whole_256ths
@@ -59,25 +56,13 @@ def _is_compressed(path):
 def load(entry):
     """Read an entry: splits as `splits.check` gives them; None if it is not sound."""
     # A damaged file can fail in zipfile or NumPy in many ways.
-    with contextlib.suppress(Exception), open(entry, "rb") as file:
-        with zipfile.ZipFile(file) as archive:
-            arrays = [_read(file, archive, info) for info in archive.infolist()]
+    with contextlib.suppress(Exception), np.load(entry) as archive:
+        arrays = [*archive.values()]
         splits = check(zip(arrays[::2], arrays[1::2], strict=True), entry)
         with contextlib.suppress(OSError):
             os.utime(entry)  # the entries used last are the ones kept
         return splits
     return None
-
-
-def _read(file, archive, info):
-    """Read a stored array; zipfile's own reading would copy all of it once more."""
-    archive.open(info).close()  # leaves the file at the member's first byte
-    raw = np.fromfile(file, np.uint8, info.file_size)
-    if zlib.crc32(raw) != info.CRC:
-        raise ValueError(f"{info.filename}: the checksum is wrong")
-    head = io.BytesIO(raw[:MAX_HEADER_BYTES])
-    shape, dtype, _ = read_header(head)
-    return raw[head.tell() :].view(dtype).reshape(shape)
 
 
 def store(entry, splits):

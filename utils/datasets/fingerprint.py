@@ -12,19 +12,10 @@ N_IMAGES = 512  # of each split, the first and the last among them
 def fingerprint(splits: Iterable[tuple[NDArray, NDArray]]) -> str:
     """Describe a dataset in a line that other datasets are unlikely to have.
 
-    Not all images are looked at: those of a mapped dataset can be gigabytes.
-
-    Parameters
-    ----------
-    splits : list of three (x, y) pairs of numpy.ndarray
-        Images ``(n, n_in)`` and labels ``(n,)``.
-
-    Returns
-    -------
-    str
-        The splits' sizes, the number of features, and 16 hexadecimal digits of a
-        SHA-256 of all shapes, dtypes and labels and of up to `N_IMAGES` images of each
-        split, evenly spaced.
+    It has the splits' sizes, the number of features, and 16 hexadecimal digits of a
+    SHA-256 of all shapes, dtypes and labels and of up to `N_IMAGES` images of each
+    split, evenly spaced: all images of a mapped dataset can be gigabytes. `splits` are
+    (x, y) pairs of arrays ``(n, n_in)`` and ``(n,)``.
     """
     digest = hashlib.sha256()
     for x, y in splits:

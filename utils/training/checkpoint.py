@@ -30,14 +30,8 @@ def plain_arguments(arguments):
 class Checkpoint:
     """The file that keeps a run's state, and the one that it is resumed from.
 
-    Parameters
-    ----------
-    path : str, os.PathLike or None
-        The file to write; None writes none.
-    resume : str, os.PathLike or None
-        The file to resume from; None starts from zero.
-    trained_by : str
-        The training algorithm.
+    They are `path` and `resume`, each None where that is not asked for. `trained_by`
+    is the training algorithm.
     """
 
     def __init__(self, path, resume, trained_by):
@@ -46,18 +40,10 @@ class Checkpoint:
     def set_run(self, fingerprint, arguments):
         """Describe the run, and check that `resume` is of the same.
 
-        Parameters
-        ----------
-        fingerprint : callable
-            Returns that of the data, for which it reads some of them.
-        arguments : dict
-            The training function's arguments, see `plain_arguments`.
-
-        Raises
-        ------
-        CheckpointError
-            Where `resume` cannot be read, or is of a run that differs in what must be
-            the same: all but `MAY_CHANGE`. Each difference is named.
+        `fingerprint` is called for that of the data, for which it reads some of them;
+        `arguments` are the training function's, see `plain_arguments`. Where `resume`
+        cannot be read, or is of a run that differs in what must be the same, that is
+        all but `MAY_CHANGE`, a `CheckpointError` names each difference.
         """
         if self.path is None and self.resume is None:
             return  # no data are read to describe a run that nobody will resume
@@ -85,22 +71,11 @@ class Checkpoint:
     def restore(self, state, variables, graph, replay=None, notify=print):
         """Put the kept state and values in the place of fresh ones.
 
-        Parameters
-        ----------
-        state : Run
-            A fresh one; with nothing to resume from it stays so.
-        variables : list of shared variables
-            Those that the training changes.
-        graph : callable
-            Returns the text of the training graph, see `backends.written_graph`.
-        replay : utils.training.replay.Replay, optional
-        notify : callable
-            Called with a line of text where graphs cannot be compared.
-
-        Raises
-        ------
-        CheckpointError
-            Where the file is that of another training graph, or of other variables.
+        `state` is a fresh `Run`; with nothing to resume from it stays so. `variables`
+        are the shared ones that the training changes, and `graph` is called for the
+        text of its graph, see `backends.written_graph`. A `CheckpointError` says if the
+        file is that of another graph or of other variables; `notify` is called with a
+        line where graphs cannot be compared.
         """
         self._variables, self._replay = by_name(variables), replay
         if replay is not None:

@@ -5,7 +5,7 @@ import math
 import pytensor
 import pytensor.tensor as T
 
-from .prompt import at_prompt
+from .monitor import at_prompt
 from .state import TrainingResult
 
 

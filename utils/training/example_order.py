@@ -12,12 +12,7 @@ class ExampleOrder:
     run draws the orders of the epochs before again (less than a millisecond each for
     MNIST), and continues, also within an epoch, in the order it was in.
 
-    Parameters
-    ----------
-    seed : int or None
-        At least 0; None keeps the order of the file.
-    n_examples : int
-        Number of training examples.
+    `seed` is the `shuffle` of `utils.training.Settings`; `n_examples` are for training.
 
     Attributes
     ----------

@@ -81,25 +81,10 @@ def check_hyperparameters(
 
 
 def minibatch_counts(split_sizes, batch_size=None):
-    """Count the full minibatches in each split; the remainder is left out.
+    """Count the full minibatches in each split; see `utils.training.Run.set_data`.
 
-    Parameters
-    ----------
-    split_sizes : sequence of int
-        Number of examples in the training, validation and test split.
-    batch_size : int or None
-        Examples in a minibatch. None (default) means the tutorial's 600, or 20 where
-        a split holds fewer than 600.
-
-    Returns
-    -------
-    batch_size : int
-    n_train_batches, n_valid_batches, n_test_batches : int
-
-    Raises
-    ------
-    HyperparameterError
-        Where a minibatch is larger than a split; names both sizes.
+    `split_sizes` are the numbers of examples. A `HyperparameterError` names the size of
+    a split that is smaller than a minibatch.
     """
     if batch_size is None:
         batch_size = 600 if min(split_sizes) >= 600 else 20

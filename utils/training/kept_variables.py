@@ -20,10 +20,7 @@ def by_name(variables):
 def value_of(variable):
     """The value of a shared variable: an array, or a random generator's state, a dict.
 
-    Raises
-    ------
-    CheckpointError
-        If it is neither, or a generator that is not of NumPy's default kind.
+    A `CheckpointError` says if it is neither, or a generator of another kind.
     """
     value = variable.get_value(borrow=True)
     generator = getattr(value, "bit_generator", None)
@@ -58,11 +55,8 @@ def _is_finite(value):
 def set_value(variable, value):
     """Give a variable the value of another of its kind.
 
-    Raises
-    ------
-    ValueError
-        If `value` is no state of a generator, or has NaN or infinite numbers, which the
-        variable has not.
+    A `ValueError` says if `value` is no state of a generator, or has NaN or infinite
+    numbers, which the variable has not.
     """
     if is_finite(variable) and not _is_finite(value):
         raise ValueError("it holds NaN or infinite numbers")

@@ -1,6 +1,5 @@
 """Output of a run while it trains: lines, progress, files. It can be asked to stop."""
 
-import os
 import signal
 import sys
 import time
@@ -8,12 +7,21 @@ import time
 from utils.files.writer import Writer
 from utils.text import shown
 
-from .prompt import at_prompt, in_notebook
-
 # What matters most stands first, and the bar's width is fixed: a narrow terminal cuts
 # off the rest, however long the numbers are.
 BAR = "{l_bar}{bar:10}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]"
 COUNT = "{desc}: {n_fmt} minibatches [{elapsed}]"
+
+
+def at_prompt():
+    """True where a person enters the statements that are run, in a notebook too."""
+    return hasattr(sys, "ps1") or bool(sys.flags.interactive)
+
+
+def in_notebook():
+    """True where they are entered in a notebook, or in what else shows its widgets."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
 
 
 class TrainingStopped(KeyboardInterrupt):
@@ -58,6 +66,8 @@ class Monitor:
         The signal that asked the run to stop.
     history : list of tuple or None
         ``TrainingState.history`` of the run that was started; None before.
+    files : utils.files.writer.Writer
+        Writes the run's files while training goes on, also where one fails.
     """
 
     def __init__(self, quiet: bool | None = None, epoch_lines: bool = True):
@@ -68,7 +78,7 @@ class Monitor:
         self.history: list | None = None
         self._bar = None
         self._start = self._end = 0.0
-        self._writer = Writer(self.log)
+        self.files = Writer(self.log)
 
     def say(self, line: str) -> None:
         """Print one of the tutorial's lines on standard output, at once.
@@ -94,15 +104,9 @@ class Monitor:
     def start(self, history: list, total: int | None = None, initial: int = 0) -> None:
         """Start the clock, and in a terminal or notebook a progress bar.
 
-        Parameters
-        ----------
-        history : list of tuple
-            ``TrainingState.history``, which ends with the seconds so far.
-        total : int, optional
-            Minibatches in all, those of a resumed run's first part included. Default:
-            that is not known, and they are only counted.
-        initial : int
-            Minibatches that have been trained on. Default 0.
+        `history` is ``TrainingState.history``, which ends with the seconds so far. Of
+        `total` minibatches, which if None (default) are only counted, a resumed run
+        has trained on `initial` before.
         """
         self.training, self.stop_signal, self.history = True, None, history
         seconds = history[-1][-1] if history else 0.0
@@ -139,24 +143,6 @@ class Monitor:
         """Seconds of training, those of a resumed run's first part included."""
         return (self._end or time.perf_counter()) - self._start
 
-    def write(self, path: str | os.PathLike, data: bytes) -> None:
-        """Have bytes written to a file; where that fails, training continues.
-
-        A failure is logged at once, and reported at the end by
-        `check_files`, unless a later attempt to write `path` succeeds.
-        """
-        self._writer.write(path, data)
-
-    def has_failed(self, path: str | os.PathLike) -> bool:
-        """Tell if the last attempt to write `path` failed."""
-        return path in self._writer.failed
-
-    def check_files(self) -> None:
-        """Raise the `WriteError` of the first file whose last attempt failed."""
-        self._writer.wait()
-        for error in self._writer.failed.values():
-            raise error
-
     def request_stop(self, signal_number: int) -> None:
         """Have the run end at its next minibatch, with `TrainingStopped`."""
         self.stop_signal = signal_number
@@ -165,7 +151,7 @@ class Monitor:
         """Stop the clock and the progress bar; wait until all files are written."""
         if self.training:
             self.training, self._end = False, time.perf_counter()
-        self._writer.wait()
+        self.files.wait()
         if self._bar is not None:
             self._bar.close()
             self._bar = None

@@ -34,13 +34,10 @@ class Replay:
         self._iterations, self._kept_iterations = 0, 0
 
     def recorded(self):
-        """The evaluations that have been kept.
+        """The evaluations that have been kept, a dict.
 
-        Returns
-        -------
-        dict
-            ``digests``, the SHA-256 of each theta, ``(n, 32)`` uint8; ``costs``,
-            ``(n,)`` float64; ``gradients``, ``(n, n_parameters)`` float64.
+        It has ``digests``, the SHA-256 of each theta, ``(n, 32)`` uint8; ``costs``,
+        ``(n,)`` float64; and ``gradients``, ``(n, n_parameters)`` float64.
         """
         digests = b"".join(self._digests)
         return {
@@ -52,18 +49,9 @@ class Replay:
     def restore(self, kept, iterations, source):
         """Play back the evaluations of a checkpoint first.
 
-        Parameters
-        ----------
-        kept : dict
-            As `recorded` returns them.
-        iterations : int
-            Iterations that had been finished with them.
-        source : str or os.PathLike
-            The checkpoint, for messages.
-
-        Raises
-        ------
-        CheckpointError
+        They are `kept`, as `recorded` returns them, and so many `iterations` had been
+        finished with them. `source` is the checkpoint's path, for the `CheckpointError`
+        that says if no run can have kept them.
         """
         kinds = {"digests": ("uint8", 2), "costs": ("float64", 1)}
         kinds["gradients"] = ("float64", 2)
@@ -94,17 +82,9 @@ class Replay:
     def function(self, cost_and_gradient):
         """Wrap `cost_and_gradient`: it is called only when the kept ones are used up.
 
-        Parameters
-        ----------
-        cost_and_gradient : callable
-            Takes theta, ``(n_parameters,)`` float64; returns a float and an array of
-            theta's shape.
-
-        Returns
-        -------
-        callable
-            Raises `CheckpointError` where it is asked for another theta than that of
-            the kept evaluation.
+        It takes theta, ``(n_parameters,)`` float64, and returns a float and an array of
+        theta's shape. What wraps it raises `CheckpointError` where it is asked for
+        another theta than that of the kept evaluation.
         """
 
         def evaluate(theta):

@@ -9,8 +9,7 @@ from collections.abc import Callable
 from utils.errors import HyperparameterError
 
 from . import checkpoint_file, places
-from .monitor import Monitor, TrainingStopped
-from .prompt import at_prompt
+from .monitor import Monitor, TrainingStopped, at_prompt
 from .settings import CONJUGATE_GRADIENT_ONLY, SGD_ONLY, Settings
 from .stop_signals import stopping
 

@@ -164,10 +164,7 @@ class Run(TrainingState):
         return batch_size, *n_batches
 
     def cluster_objective(self, load_data, compile_functions, splits):
-        """The objective of conjugate gradient, computed on the cluster.
-
-        See `utils.training.cluster.objective.ClusterObjective` for the parameters.
-        """
+        """The objective of conjugate gradient on the cluster: a `ClusterObjective`."""
         # Imported here, because it imports asyncio, which only a cluster needs.
         from .cluster.objective import ClusterObjective
 
@@ -309,7 +306,8 @@ class Run(TrainingState):
         self._write_best_model()
 
     def _write_best_model(self):
-        self.monitor.write(self.arguments["model"], model_file.dumps(self.best_model))
+        data = model_file.dumps(self.best_model)
+        self.monitor.files.write(self.arguments["model"], data)
 
     def on_validation_end(self, validation_loss, remark=""):
         """Add a validation to the history, and keep the state in the checkpoint.
@@ -325,7 +323,8 @@ class Run(TrainingState):
         point = self.epoch, self.iter, self._costs.take_last()
         self.history.append((*point, *errors, self.seconds))
         if self._checkpoint.path is not None:
-            self.monitor.write(self._checkpoint.path, self._checkpoint.content(self))
+            content = self._checkpoint.content(self)
+            self.monitor.files.write(self._checkpoint.path, content)
         text, total = f"validation error {validation_loss:.2%}", self._allowed()
         if self.iter < 0:
             text, total = f"iteration {self.epoch}, {text}", None
@@ -365,7 +364,9 @@ class Run(TrainingState):
 
     def result(self):
         """The `TrainingResult`, once the files have been written."""
-        self.monitor.check_files()
+        self.monitor.close()
+        for error in self.monitor.files.failed.values():
+            raise error
         return ending.result(self)
 
     def _poll(self):
@@ -375,7 +376,7 @@ class Run(TrainingState):
         self.monitor.close()
         self.ended_because = f"stopped in {self.where}"
         path = self._checkpoint.path
-        if path is not None and (not self.history or self.monitor.has_failed(path)):
+        if path is not None and (not self.history or path in self.monitor.files.failed):
             path = ""
         result = ending.result(self) if self.best_epoch else None
         summary = ending.summary(self, path)

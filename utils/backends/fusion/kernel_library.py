@@ -46,15 +46,8 @@ def source(*names):
 def start(dtype):
     """Begin to compile the library where it is missing, beside what the caller does.
 
-    Parameters
-    ----------
-    dtype : {"float32", "float64"}
-
-    Returns
-    -------
-    concurrent.futures.Future
-        Its result is the loaded `ctypes.CDLL`; an error of the compiler is raised there
-        as pytensor.link.c.exceptions.CompileError.
+    The result of the Future that is returned is the loaded `ctypes.CDLL`; an error of
+    the compiler is raised there as pytensor.link.c.exceptions.CompileError.
     """
     real, bits = TYPES[dtype]
     text = f"#define REAL {real}\n#define BITS {bits}\n{source(*SOURCES)}"

@@ -9,7 +9,7 @@ from itertools import permutations
 import numpy as np
 from pytensor.graph.basic import Apply, Constant
 from pytensor.graph.op import Op
-from pytensor.graph.rewriting.basic import GraphRewriter, copy_stack_trace
+from pytensor.graph.rewriting.basic import copy_stack_trace
 from pytensor.scalar import basic as scalars
 from pytensor.tensor.basic import ARange, MakeVector
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
@@ -106,7 +106,7 @@ def replace(fgraph, old, new):
     fgraph.replace(old, new, reason="softmax_regression", import_missing=True)
 
 
-class MarkLabelCounts(GraphRewriter):
+def mark_label_counts(fgraph):
     """Mark the lengths that count labels.
 
     ``log(p)[arange(y.shape[0]), y]`` and ``neq(argmax(p, axis=1), y)`` are as long as
@@ -118,47 +118,46 @@ class MarkLabelCounts(GraphRewriter):
     The same for ``p[arange(y.shape[0]), y]``, and for what is computed from one of them
     and single numbers.
     """
+    for node in fgraph.toposort():
+        if isinstance(node.op, AdvancedSubtensor) and len(node.inputs) == 3:
+            mark_picked(fgraph, node)
+        elif made_by(node.outputs[0], scalars.neq):
+            mark_compared(fgraph, node)
 
-    def apply(self, fgraph):
-        for node in fgraph.toposort():
-            if isinstance(node.op, AdvancedSubtensor) and len(node.inputs) == 3:
-                self.mark_picked(fgraph, node)
-            elif made_by(node.outputs[0], scalars.neq):
-                self.mark_compared(fgraph, node)
 
-    def mark_picked(self, fgraph, node):
-        values, rows, y = node.inputs
-        of_softmax = any(made_by(values, k) for k in (scalars.log, LogSoftmax, Softmax))
-        if not of_softmax or node.op.idx_list != (0, 1) or y.ndim != 1:
+def mark_picked(fgraph, node):
+    values, rows, y = node.inputs
+    of_softmax = any(made_by(values, k) for k in (scalars.log, LogSoftmax, Softmax))
+    if not of_softmax or node.op.idx_list != (0, 1) or y.ndim != 1:
+        return
+    match made_by(stop_of(rows), Subtensor):
+        case lengths, at if is_number(at, 0) and made_by(lengths, Shape) == (y,):
+            replace(fgraph, stop_of(rows), label_count(y))
+    if picked_labels(rows, y) is y:
+        mark_shape(fgraph, node.outputs[0], y)
+
+
+def mark_compared(fgraph, node):
+    for predicted, y in either_order(node.inputs):
+        # One of static length 1 would be broadcast to the length of the other.
+        lengthy = predicted.type.broadcastable == y.type.broadcastable == (False,)
+        if made_by(predicted, Argmax) and lengthy:
+            mark_shape(fgraph, node.outputs[0], y)
             return
-        match made_by(stop_of(rows), Subtensor):
-            case lengths, at if is_number(at, 0) and made_by(lengths, Shape) == (y,):
-                replace(fgraph, stop_of(rows), label_count(y))
-        if picked_labels(rows, y) is y:
-            self.mark_shape(fgraph, node.outputs[0], y)
-
-    def mark_compared(self, fgraph, node):
-        for predicted, y in either_order(node.inputs):
-            # One of static length 1 would be broadcast to the length of the other.
-            lengthy = predicted.type.broadcastable == y.type.broadcastable == (False,)
-            if made_by(predicted, Argmax) and lengthy:
-                self.mark_shape(fgraph, node.outputs[0], y)
-                return
-
-    def mark_shape(self, fgraph, variable, y):
-        for user, _ in list(fgraph.clients[variable]):
-            if isinstance(user.op, Shape):
-                replace(fgraph, user.outputs[0], MakeVector("int64")(label_count(y)))
-            elif isinstance(user.op, Elemwise) and all(
-                v is variable or is_single(v) for v in user.inputs
-            ):
-                self.mark_shape(fgraph, user.outputs[0], y)
 
 
-class RemoveLabelCounts(GraphRewriter):
+def mark_shape(fgraph, variable, y):
+    for user, _ in list(fgraph.clients[variable]):
+        if isinstance(user.op, Shape):
+            replace(fgraph, user.outputs[0], MakeVector("int64")(label_count(y)))
+        elif isinstance(user.op, Elemwise) and all(
+            v is variable or is_single(v) for v in user.inputs
+        ):
+            mark_shape(fgraph, user.outputs[0], y)
+
+
+def remove_label_counts(fgraph):
     """Put the lengths back where no fused operation made their marks superfluous."""
-
-    def apply(self, fgraph):
-        for node in fgraph.toposort():
-            if isinstance(node.op, LabelCount):
-                replace(fgraph, node.outputs[0], Shape_i(0)(*node.inputs))
+    for node in fgraph.toposort():
+        if isinstance(node.op, LabelCount):
+            replace(fgraph, node.outputs[0], Shape_i(0)(*node.inputs))

@@ -9,12 +9,7 @@ from pytensor.link.numba.dispatch.basic import (
     register_funcify_and_cache_key,
 )
 
-from utils.backends.fusion.numba_kept import (
-    CACHE_KEY,
-    address_of_function,
-    call_run,
-    kept_functions,
-)
+from utils.backends.fusion.numba_kept import CACHE_KEY, kept_run
 from utils.backends.fusion.op import (
     SoftmaxRegressionErrors,
     SoftmaxRegressionLoss,
@@ -27,16 +22,15 @@ outer = numba_njit(fastmath=False, error_model="numpy")
 def runner(node):
     """Return a function that computes a node, and the key to keep it under."""
     x, W, _, y = node.inputs
-    n_out = W.type.shape[1]
-    share, add_up, width = kept_functions(x.dtype, W.dtype, y.dtype, n_out)
+    compiled, width = kept_run(x.dtype, W.dtype, y.dtype, W.type.shape[1])
 
     @outer
     def run(x, W, b, y, gW, gb, p, delta, y_pred):
         n_in, n_out = W.shape
         (x_row, x_column), (W_row, W_column) = x.strides, W.strides
         # fmt: off
-        return call_run(
-            address_of_function(share), address_of_function(add_up), width, W.itemsize,
+        return compiled(
+            width, W.itemsize,
             x.ctypes.data, W.ctypes.data, b.ctypes.data, y.ctypes.data,
             len(x), len(y), n_in, n_out, x_row // x.itemsize, x_column // x.itemsize,
             W_row // W.itemsize, W_column // W.itemsize, b.strides[0] // W.itemsize,
@@ -44,38 +38,29 @@ def runner(node):
         )
         # fmt: on
 
-    return run, f"{CACHE_KEY}, {width}"
+    return run, f"{CACHE_KEY}, {compiled.symbol}"
 
 
 @register_funcify_and_cache_key(SoftmaxRegressionLoss)
+@register_funcify_and_cache_key(SoftmaxRegressionRows)
 def numba_funcify_softmax_regression_loss(op, node, **kwargs):
     run, key = runner(node)
-
-    @outer
-    def loss_and_gradient(x, W, b, y):
-        check(x, W, b, y)
-        gW, gb = np.empty(W.shape, W.dtype), np.empty(b.shape, W.dtype)
-        total = run(x, W, b, y, gW.ctypes.data, gb.ctypes.data, 0, 0, 0)
-        return mean(total, W, y), gW, gb
-
-    return loss_and_gradient, key
-
-
-@register_funcify_and_cache_key(SoftmaxRegressionRows)
-def numba_funcify_softmax_regression_rows(op, node, **kwargs):
-    run, key = runner(node)
+    n_results = len(node.outputs)
+    by_row = n_results > 3
 
     @outer
     def loss_and_rows(x, W, b, y):
         check(x, W, b, y)
         gW, gb = np.empty(W.shape, W.dtype), np.empty(b.shape, W.dtype)
-        p = np.empty((len(x), len(b)), W.dtype)
-        delta, y_pred = np.empty(p.shape, W.dtype), np.empty(len(x), np.int64)
-        addresses = p.ctypes.data, delta.ctypes.data, y_pred.ctypes.data
-        total = run(x, W, b, y, gW.ctypes.data, gb.ctypes.data, *addresses)
-        return mean(total, W, y), gW, gb, p, delta, y_pred
+        n = len(x) if by_row else 0
+        p, delta = np.empty((n, len(b)), W.dtype), np.empty((n, len(b)), W.dtype)
+        y_pred = np.empty(n, np.int64)
+        rows = p.ctypes.data, delta.ctypes.data, y_pred.ctypes.data
+        rows = rows if by_row else (0, 0, 0)
+        total = run(x, W, b, y, gW.ctypes.data, gb.ctypes.data, *rows)
+        return (mean(total, W, y), gW, gb, p, delta, y_pred)[:n_results]
 
-    return loss_and_rows, key
+    return loss_and_rows, f"{key}, {n_results}"
 
 
 @outer

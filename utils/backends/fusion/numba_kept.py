@@ -7,6 +7,7 @@ that PyTensor wraps it in: that was most of a first start.
 import os
 from functools import cache
 from pathlib import Path
+from types import FunctionType
 from zlib import crc32
 
 import numba
@@ -39,7 +40,7 @@ binding.add_symbol("softmax_regression_settings", SETTINGS.ctypes.data)
 if hasattr(os, "register_at_fork"):  # Windows forks no processes
     os.register_at_fork(after_in_child=lambda: SETTINGS.__setitem__(1, 1))
 
-ADDRESS = INT = ir.IntType(64)
+INT = ir.IntType(64)
 
 
 @intrinsic
@@ -56,32 +57,6 @@ def setting(typingctx, i):
     return types.int64(types.intp), code
 
 
-@intrinsic(prefer_literal=True)
-def address_of_function(typingctx, name):
-    """Return the address of the function that is kept under a name."""
-
-    def code(context, builder, signature, values):
-        function = builder.module.globals.get(name.literal_value)
-        kind = ir.FunctionType(ir.VoidType(), [])
-        function = function or ir.Function(builder.module, kind, name.literal_value)
-        return builder.ptrtoint(function, ADDRESS)
-
-    return types.int64(name), code
-
-
-@intrinsic
-def call(typingctx, function, a, b, c, d, e, f, g, h, i):
-    """Call the function at an address."""
-
-    def code(context, builder, signature, values):
-        function, *arguments = values
-        kind = ir.FunctionType(ir.VoidType(), [v.type for v in arguments])
-        builder.call(builder.inttoptr(function, kind.as_pointer()), arguments)
-        return context.get_dummy_value()
-
-    return types.void(function, a, b, c, d, e, f, g, h, i), code
-
-
 @intrinsic
 def kept_alive(typingctx, array):
     """Use an array: Numba frees it after its last use, and an address is none."""
@@ -89,7 +64,7 @@ def kept_alive(typingctx, array):
 
 
 def run(
-    share, add_up, width, itemsize, x, W, b, y, n, n_labels, n_in, n_out,
+    width, itemsize, x, W, b, y, n, n_labels, n_in, n_out,
     x_row, x_column, W_row, W_column, b_step, y_step, gW, gb, p, delta, y_pred,
 ):  # fmt: skip
     """Return the sum of the losses or the number of errors; -1 for a label too large.
@@ -116,12 +91,12 @@ def run(
     results_at = results.ctypes.data
     if shares == 1 or setting(1):
         for t in range(shares):
-            call(share, x, W, b, y, sizes_at, tiles_at, masks_at, results_at, t)
+            share(x, W, b, y, sizes_at, tiles_at, masks_at, results_at, t)
     else:
         for t in numba.prange(shares):
-            call(share, x, W, b, y, sizes_at, tiles_at, masks_at, results_at, t)
+            share(x, W, b, y, sizes_at, tiles_at, masks_at, results_at, t)
     if gW:
-        call(add_up, tiles_at, sizes_at, classes, results_at, gW, gb, 0, 0, 0)
+        sum_shares(tiles_at, sizes_at, classes, results_at, gW, gb)
     kept_alive(sizes)
     kept_alive(tiles)
     kept_alive(masks)
@@ -133,51 +108,44 @@ def run(
     return total
 
 
-RUN = types.float64(*[types.int64] * 23)
-call_run = types.ExternalFunction("softmax_regression_run", RUN)
-
-
 @cache
-def kept(name, function, signature, parallel=False):
-    """Compile a function for callers that know its name; return the name."""
+def kept(name, function, signature, parallel=False, **callees):
+    """Compile a function on its own: an external one, for compiled code that calls it.
+
+    To the caller all pointers are addresses. `callees` are such functions, in the place
+    of those of their names that it calls; of a closure, Numba would keep nothing.
+    """
     name = f"softmax_regression_{name}"
+    function = FunctionType(function.__code__, function.__globals__ | callees)
     CACHED_SRC_FUNCTIONS[function] = f"{CACHE_KEY}, {name}"
     options = {"error_model": "numpy", "cache": config.numba__cache}
     compiled = numba.cfunc(signature, parallel=parallel, **options)(function)
     binding.add_symbol(name, compiled.address)
     _compiled.append(compiled)
-    return name
+    integers = [types.int64] * len(signature.args)
+    return types.ExternalFunction(name, signature.return_type(*integers))
 
 
 _compiled = []  # their code lives as long as they
 
 
-def kept_functions(x, W, y, n_out):
-    """Compile what a minibatch of these types needs.
+def kept_run(x, W, y, n_out):
+    """Compile what minibatches of these dtypes need; `n_out` is None where not known.
 
-    Parameters
-    ----------
-    x, W, y : str
-        Dtypes.
-    n_out : int or None
-        The number of classes, where it is known.
-
-    Returns
-    -------
-    share, add_up : str
-        The names of two functions that `run` calls.
-    width : int
-        The number of classes of a tile.
+    Returns `run` as a `numba.types.ExternalFunction`, and its first argument, the
+    number of classes of a tile.
     """
     x, real, label = (numba.from_dtype(np.dtype(dtype)) for dtype in (x, W, y))
     # So many classes as fit into 16 registers of 32 bytes, in tiles of equal width.
     widest = 10 if W == "float32" else 5
     width = -(-n_out // -(-n_out // widest)) if n_out else widest
-    pointer = types.CPointer
+    pointer, number = types.CPointer, types.int64
     memory = pointer(Tile(real, width)), pointer(types.uint64), pointer(types.float64)
-    sizes, reals, number = pointer(types.int64), pointer(real), types.int64
-    kept("run", run, RUN, parallel=True)
+    sizes, reals, kind = pointer(number), pointer(real), f"{x}_{real}_{label}_{width}"
     arguments = pointer(x), reals, reals, pointer(label), sizes, *memory, number
-    name = kept(f"share_{x}_{W}_{y}_{width}", share, types.void(*arguments))
+    one = kept(f"share_{kind}", share, types.void(*arguments))
     arguments = reals, sizes, number, memory[2], reals, reals
-    return name, kept(f"sum_{W}", sum_shares, types.void(*arguments)), width
+    all_of_them = kept(f"sum_{real}", sum_shares, types.void(*arguments))
+    signature = types.float64(*[number] * 21)
+    callees = {"share": one, "sum_shares": all_of_them}
+    return kept(f"run_{kind}", run, signature, parallel=True, **callees), width

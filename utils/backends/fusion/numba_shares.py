@@ -22,16 +22,10 @@ from utils.backends.fusion.numba_vectors import LANES, pointer_to, shifted
 def share(x, W, b, y, sizes, tiles, masks, results, t):
     """Compute share `t` of a loss and its gradients, or of the errors.
 
-    Parameters
-    ----------
-    x, W, b, y : pointers
-    sizes : pointer to int64
-        As `run` of `numba_kept` sets them.
-    tiles, masks, results : pointers to memory for all shares
-        A share's part of `tiles` begins with its gradient. Its results are, as float64,
-        the loss, -1 for a label that is no class, or the number of errors; then the
-        gradient by b.
-    t : int
+    All others are pointers: to the data; to int64 `sizes`, as `run` of `numba_kept`
+    sets them; and to memory for all shares. A share's part of `tiles` begins with its
+    gradient. Its `results` are, as float64, the loss, -1 for a label that is no class,
+    or the number of errors; then the gradient by b.
     """
     n, n_labels, n_in, n_out = sizes[0], sizes[1], sizes[2], sizes[3]
     x_row, x_column, b_step, y_step = sizes[4], sizes[5], sizes[8], sizes[9]

@@ -59,10 +59,6 @@ class SoftmaxRegressionLoss(SoftmaxRegression):
     c_function = "loss_and_gradient"
     results: tuple[str, ...] = "loss", "gW", "gb"
 
-    def named(self, x, W, b, y):
-        """Return a dictionary of the results by their names."""
-        return dict(zip(self.results, self(x, W, b, y), strict=True))
-
     def make_node(self, x, W, b, y):
         x, W, b, y = self.checked_inputs(x, W, b, y)
         (n, n_in), (n_rows, n_out) = x.type.shape, W.type.shape

@@ -6,20 +6,23 @@ lengths they rely on are marked before `canonicalize` (1).
 ``mode.excluding("softmax_regression")`` gives PyTensor's own graph.
 """
 
+from functools import wraps
+
 from pytensor.compile.mode import optdb
-from pytensor.graph.rewriting.basic import GraphRewriter
+from pytensor.graph.rewriting.basic import graph_rewriter
 from pytensor.graph.traversal import ancestors
 from pytensor.scalar import basic as scalars
 from pytensor.tensor.math import Argmax, Sum
 from pytensor.tensor.special import Softmax
 from pytensor.tensor.subtensor import AdvancedIncSubtensor, AdvancedSubtensor
 
+from utils.backends.fusion import patterns
 from utils.backends.fusion.c_op import LABELS
 from utils.backends.fusion.lengths import (
-    MarkLabelCounts,
-    RemoveLabelCounts,
     either_order,
     made_by,
+    mark_label_counts,
+    remove_label_counts,
     replace,
 )
 from utils.backends.fusion.op import (
@@ -27,34 +30,11 @@ from utils.backends.fusion.op import (
     softmax_regression_loss,
     softmax_regression_rows,
 )
-from utils.backends.fusion.patterns import (
-    affine_inputs,
-    log_likelihoods,
-    mean_over_labels,
-    pixels_of,
-    residual,
-    result_for,
-    sole_user,
-    sums_of,
-    times_count,
-    users,
-    weight_of_mean,
-)
 
 TAG = "softmax_regression"
 
 
-class FuseSoftmax(GraphRewriter):
-    """Replace what `replacements` finds for each softmax of rows in a graph."""
-
-    def apply(self, fgraph):
-        for node in fgraph.toposort():
-            if isinstance(node.op, Softmax) and node.op.axis == (1,):
-                for pair in self.replacements(fgraph, *node.inputs, *node.outputs):
-                    replace(fgraph, *pair)
-
-
-class CancelProbabilities(GraphRewriter):
+def cancel_probabilities(fgraph):
     """Divide by a probability before its gradient is multiplied by it again.
 
     For ``log(p[rows, y])``, of which the gradient is multiplied by p in the softmax::
@@ -63,19 +43,34 @@ class CancelProbabilities(GraphRewriter):
           ->
         AdvancedIncSubtensor(Mul(zeros, p), v, rows, y)
     """
+    for node in fgraph.toposort():
+        for hot, p in either_order(made_by(node.outputs[0], scalars.mul)):
+            match made_by(hot, AdvancedIncSubtensor, set_instead_of_inc=False):
+                case zeros, quotient, *places if made_by(p, Softmax):
+                    value, picked = made_by(quotient, scalars.true_div) or (p, None)
+                    if made_by(picked, AdvancedSubtensor) == (p, *places):
+                        new = hot.owner.op(zeros * p, value, *places)
+                        replace(fgraph, node.outputs[0], new)
 
-    def apply(self, fgraph):
+
+def for_each_softmax(replacements):
+    """Make a rewrite of a function of a graph, the logits of rows and their softmax.
+
+    The function returns pairs (variable, its replacement).
+    """
+
+    @wraps(replacements)
+    def rewrite(fgraph):
         for node in fgraph.toposort():
-            for hot, p in either_order(made_by(node.outputs[0], scalars.mul)):
-                match made_by(hot, AdvancedIncSubtensor, set_instead_of_inc=False):
-                    case zeros, quotient, *places if made_by(p, Softmax):
-                        value, picked = made_by(quotient, scalars.true_div) or (p, None)
-                        if made_by(picked, AdvancedSubtensor) == (p, *places):
-                            new = hot.owner.op(zeros * p, value, *places)
-                            replace(fgraph, node.outputs[0], new)
+            if isinstance(node.op, Softmax) and node.op.axis == (1,):
+                for pair in replacements(fgraph, *node.inputs, *node.outputs):
+                    replace(fgraph, *pair)
+
+    return rewrite
 
 
-class FuseLoss(FuseSoftmax):
+@for_each_softmax
+def fuse_loss(fgraph, z, p):
     """Compute a loss and its gradients by W and b in one Op.
 
     With ``z = Add(Dot(x, W), ExpandDims(b))`` and n the length of y::
@@ -95,55 +90,58 @@ class FuseLoss(FuseSoftmax):
     Nothing is replaced where another part of the graph needs another result in between,
     or where the loss is computed without its gradients by W and b.
     """
-
-    def replacements(self, fgraph, z, p):
-        """Return pairs (variable, its replacement) for the softmax `p` of `z`."""
-        inputs, found = affine_inputs(fgraph, z), residual(fgraph, p)
-        if inputs is None or found is None:
-            return []
-        delta, weighted, value, y = found
-        x, W, b = inputs
-        uses = {user: result_for(user, x, delta) for user in users(fgraph, delta)}
-        if not {"gW", "gb"} & {*uses.values()} or z in ancestors([y]):
-            return []
-        by_row = "delta" in uses.values() or users(fgraph, p) != [weighted]
-        op = softmax_regression_rows if by_row else softmax_regression_loss
-        results = op.named(pixels_of(x), W, b, y)
-        predicted = [
-            user for user in users(fgraph, p) if made_by(user, Argmax, axis=(1,))
-        ]
-        pairs = [(user, results["y_pred"]) for user in predicted]
-        pairs += [(p, results["p"])] if by_row else []
-        weight = weight_of_mean(value, y)
-        for user, name in uses.items():
-            old = delta if name == "delta" else user
-            pairs.append((old, weight.astype(W.dtype) * results[name]))
-        for log_p in users(fgraph, z):
-            if log_p is not p:
-                losses = self.losses(fgraph, log_p, y, results["loss"])
-                if not losses:
-                    return []
-                pairs += losses
-        return pairs
-
-    def losses(self, fgraph, log_p, y, loss):
-        """Return the pairs that replace the sums of `log_p` at the labels, or None."""
-        picked = log_likelihoods(fgraph, log_p, y)
-        whole = -times_count(loss, y)
-        sums = sums_of(fgraph, picked, whole) if picked is not None else None
-        pairs = []
-        for total, value in sums or []:
-            mean = mean_over_labels(fgraph, total, y) if value is whole else None
-            if total.dtype != loss.dtype:
-                return None
-            if mean is not None and mean.dtype == loss.dtype:
-                pairs.append((mean, -loss))
-            else:
-                pairs.append((total, value.astype(total.dtype)))
-        return pairs
+    inputs, found = patterns.affine_inputs(fgraph, z), patterns.residual(fgraph, p)
+    if inputs is None or found is None:
+        return []
+    delta, weighted, value, y = found
+    x, W, b = inputs
+    uses = {
+        user: patterns.result_for(user, x, delta)
+        for user in patterns.users(fgraph, delta)
+    }
+    if not {"gW", "gb"} & {*uses.values()} or z in ancestors([y]):
+        return []
+    by_row = "delta" in uses.values() or patterns.users(fgraph, p) != [weighted]
+    op = softmax_regression_rows if by_row else softmax_regression_loss
+    outputs = op(patterns.pixels_of(x), W, b, y)
+    results = dict(zip(op.results, outputs, strict=True))
+    predicted = [
+        user for user in patterns.users(fgraph, p) if made_by(user, Argmax, axis=(1,))
+    ]
+    pairs = [(user, results["y_pred"]) for user in predicted]
+    pairs += [(p, results["p"])] if by_row else []
+    weight = patterns.weight_of_mean(value, y)
+    for user, name in uses.items():
+        old = delta if name == "delta" else user
+        pairs.append((old, weight.astype(W.dtype) * results[name]))
+    for log_p in patterns.users(fgraph, z):
+        if log_p is not p:
+            losses = replaced_losses(fgraph, log_p, y, results["loss"])
+            if not losses:
+                return []
+            pairs += losses
+    return pairs
 
 
-class FuseErrors(FuseSoftmax):
+def replaced_losses(fgraph, log_p, y, loss):
+    """Return the pairs that replace the sums of `log_p` at the labels, or None."""
+    picked = patterns.log_likelihoods(fgraph, log_p, y)
+    whole = -patterns.times_count(loss, y)
+    sums = patterns.sums_of(fgraph, picked, whole) if picked is not None else None
+    pairs = []
+    for total, value in sums or []:
+        mean = patterns.mean_over_labels(fgraph, total, y) if value is whole else None
+        if total.dtype != loss.dtype:
+            return None
+        if mean is not None and mean.dtype == loss.dtype:
+            pairs.append((mean, -loss))
+        else:
+            pairs.append((total, value.astype(total.dtype)))
+    return pairs
+
+
+@for_each_softmax
+def fuse_errors(fgraph, z, p):
     """Count wrong predictions in one Op, without a softmax.
 
     Before and after, with ``z = Add(Dot(x, W), ExpandDims(b))``::
@@ -152,49 +150,44 @@ class FuseErrors(FuseSoftmax):
           ->
         SoftmaxRegressionErrors(x, W, b, y)
     """
-
-    def replacements(self, fgraph, z, p):
-        """Return pairs (variable, its replacement) for the softmax `p` of `z`."""
-        inputs, predicted = affine_inputs(fgraph, z), sole_user(fgraph, p)
-        if inputs is None or predicted is None or users(fgraph, z) != [p]:
-            return []
-        wrong = sole_user(fgraph, predicted)
-        if wrong is None or made_by(predicted, Argmax, axis=(1,)) != (p,):
-            return []
-        for left, y in either_order(made_by(wrong, scalars.neq)):
-            if left is predicted and y.ndim == 1 and y.dtype in LABELS:
-                total = sole_user(fgraph, wrong)
-                if made_by(total, Sum) == (wrong,) and total.ndim == 0:
-                    mean = mean_over_labels(fgraph, total, y)
-                    if mean is not None and mean.dtype == "float64":
-                        x, W, b = inputs
-                        errors = softmax_regression_errors(pixels_of(x), W, b, y)
-                        return [(mean, errors)]
+    inputs, predicted = patterns.affine_inputs(fgraph, z), patterns.sole_user(fgraph, p)
+    if inputs is None or predicted is None or patterns.users(fgraph, z) != [p]:
         return []
+    wrong = patterns.sole_user(fgraph, predicted)
+    if wrong is None or made_by(predicted, Argmax, axis=(1,)) != (p,):
+        return []
+    for left, y in either_order(made_by(wrong, scalars.neq)):
+        if left is predicted and y.ndim == 1 and y.dtype in LABELS:
+            total = patterns.sole_user(fgraph, wrong)
+            if made_by(total, Sum) == (wrong,) and total.ndim == 0:
+                mean = patterns.mean_over_labels(fgraph, total, y)
+                if mean is not None and mean.dtype == "float64":
+                    x, W, b = inputs
+                    errors = softmax_regression_errors(patterns.pixels_of(x), W, b, y)
+                    return [(mean, errors)]
+    return []
 
 
-class LoadNumbaDispatch(GraphRewriter):
+def load_numba_dispatch(fgraph):
     """Register the Ops with PyTensor's Numba backend, which is not imported before."""
-
-    def apply(self, fgraph):
-        from utils.backends.fusion import numba_dispatch  # noqa: F401
+    from utils.backends.fusion import numba_dispatch  # noqa: F401
 
 
-def register(rewriter, position):
+def register(rewrite, position):
     """Register for PyTensor's C linkers and for Numba, the backends that have the Ops.
 
     The database keeps tags by object, so each backend has an object of its own.
     """
-    name = f"softmax_regression_{rewriter.__name__}"
-    for backend, tags in (("c", ("fast_run", "cxx_only")), ("numba", ("numba",))):
-        optdb.register(
-            f"{name}_{backend}", rewriter(), TAG, "fusion", *tags, position=position
-        )
+    name = f"{TAG}_{rewrite.__name__}"
+    for backend, *tags in (("c", "fast_run", "cxx_only"), ("numba", "numba")):
+        rewriter, tags = graph_rewriter(rewrite), (TAG, "fusion", *tags)
+        optdb.register(f"{name}_{backend}", rewriter, *tags, position=position)
 
 
-register(CancelProbabilities, position=0.2)
-register(MarkLabelCounts, position=0.2)
-register(FuseLoss, position=1.6)
-register(FuseErrors, position=1.6)
-register(RemoveLabelCounts, position=1.61)
-optdb.register(f"{TAG}_dispatch", LoadNumbaDispatch(), "numba", position=1.6)
+register(cancel_probabilities, position=0.2)
+register(mark_label_counts, position=0.2)
+register(fuse_loss, position=1.6)
+register(fuse_errors, position=1.6)
+register(remove_label_counts, position=1.61)
+dispatch = graph_rewriter(load_numba_dispatch)
+optdb.register(f"{TAG}_dispatch", dispatch, "numba", position=1.6)

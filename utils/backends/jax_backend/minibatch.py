@@ -22,14 +22,8 @@ class Minibatch(Op):
     """The rows of a tensor from ``step * index + offset`` on, a fixed number of them.
 
     A slice is shorter at the tensor's end, and counts negative bounds from there. This
-    Op does neither: rows outside the tensor are an `IndexError`.
-
-    Parameters
-    ----------
-    length : int
-        Number of rows, at least 1.
-    step, offset : int
-        The first row is ``step * index + offset``.
+    Op does neither: rows outside the tensor are an `IndexError`. The number of rows,
+    `length`, is at least 1.
     """
 
     __props__ = ("length", "step", "offset")

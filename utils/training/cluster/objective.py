@@ -19,21 +19,10 @@ from .worker import Job, fingerprint_of
 class ClusterObjective:
     """The interface of `utils.training.objective.Objective`, on a cluster's workers.
 
-    Parameters
-    ----------
-    cluster : utils.training.cluster.Cluster
-    load_data, compile_functions : callable
-        Importable by name on the workers; see `worker.Job`.
-    dataset, n_batches
-        See `utils.training.Run`; a path names the same files on all machines.
-    splits : list of three (x, y) pairs of shared variables
-        The data as the client loaded them.
-    shards : int
-        Number of shards of each split, or as many as it has minibatches.
-    notify : callable
-        Called with each one-line remark.
-    model
-        `n_in`, `n_out`, `batch_size` and `backend`; see `utils.training.Run`.
+    They import `load_data` and `compile_functions` by name; see `worker.Job`. A path as
+    `dataset` names the same files on all machines, and `splits` are these data as the
+    client loaded them. Each split has so many `shards`, or as many as it has
+    minibatches. For the rest see `utils.training.Run`.
 
     Attributes
     ----------
