@@ -1,8 +1,9 @@
 """From a picture of a digit to the 28x28 pixels that a model of MNIST expects.
 
 A picture may be of any size and colour, dark on light or light on dark, drawn, scanned
-or photographed. `picture_file` reads it as grey, `paper` tells ink from paper,
-`fitting` brings the ink to MNIST's size and place, `preview` shows the result.
+or photographed, on plain or ruled paper. `picture_file` reads it, `paper` tells ink
+from paper, with `ruling` for what is printed there and `pieces` for which ink is the
+digit; `fitting` brings it to MNIST's size and place, `preview` shows the result.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 
 from utils.digit_image.fitting import SIDE, fit
 from utils.digit_image.paper import find_ink
-from utils.digit_image.picture_file import read_grey
+from utils.digit_image.picture_file import read_colours
 from utils.digit_image.preview import is_preview, preview_paths, write_previews
 from utils.errors import DigitImageError
 
@@ -42,11 +43,14 @@ class DigitImage:
         The picture as it was read: 0 is black, 255 white.
     pixels : numpy.ndarray of float64, ``(784,)``
         The model's input; see `read`.
+    doubts : list of str
+        Why it may be another digit; see `find_ink`.
     """
 
     path: str
     grey: np.ndarray
     pixels: np.ndarray
+    doubts: list
 
 
 def read(path):
@@ -91,8 +95,9 @@ def read_all(paths):
 
 
 def _find(path):
-    grey = read_grey(path)
+    picture = read_colours(path)
     try:
-        return DigitImage(path, grey, fit(find_ink(grey)).ravel())
+        ink, doubts = find_ink(picture)
+        return DigitImage(path, picture.mean(axis=2), fit(ink).ravel(), doubts)
     except DigitImageError as error:
         raise DigitImageError(f"{path}: the picture {error}.") from error
