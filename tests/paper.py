@@ -183,56 +183,55 @@ def picture(images, rng, *, paper=(WHITE, CREAM), pen=PENS["pen"], ruling=(), li
     return np.clip(page, 0, 255).astype("uint8")
 
 
-def save(pixels, path, quality):
-    from PIL import Image
+def examples(model, data):
+    """MNIST's test images and labels that a model reads right and with more than 90 %.
 
-    Image.fromarray(pixels).save(path, quality=quality)
-
-
-def sure_digits(images, labels, answer):
-    """The indices of those that the model reads right with more than 90 %."""
-    p = answer(images.reshape(len(images), -1) / 256)
-    return np.flatnonzero((p.argmax(axis=1) == labels) & (p.max(axis=1) > 0.9))
-
-
-def count(kind, images, labels, answer, folder, n=20, seed=1):
-    """Draw and read `n` pictures of a kind; the number of right answers, the doubts."""
-    from utils import digit_image
-
-    rng = np.random.default_rng([seed, list(KINDS).index(kind)])
-    right, doubts = 0, 0
-    for i in rng.choice(sure_digits(images, labels, answer), n, replace=False):
-        path = Path(folder, f"{kind.replace(' ', '_')}_{i}_{labels[i]}.jpg")
-        options = KINDS[kind]
-        pixels = picture([images[i]], rng, **options)
-        if options.get("noise") == 0:
-            path = path.with_suffix(".png")
-        save(pixels, path, int(rng.integers(65, 93)))
-        digits, _ = digit_image.read_all([path])
-        for digit in digits:
-            right += answer(digit.pixels[None]).argmax() == labels[i]
-            doubts += bool(getattr(digit, "doubts", ()))
-    return right, doubts
-
-
-def main(model, folder=None):
+    Returns
+    -------
+    images, labels : numpy.ndarray
+    answer : callable
+        From rows of 784 pixels to their classes.
+    """
     from logistic_sgd import load_model
     from utils import datasets
 
     classifier = load_model(model)
     W, b = (v.get_value().astype(float) for v in (classifier.W, classifier.b))
-    images, labels = datasets.load(os.environ["LOGREG_DATA"])[2]
-    images = (images * 256).astype("uint8").reshape(-1, 28, 28)
+    images, labels = (np.asarray(values) for values in datasets.load(data)[2])
+    p = softmax(images @ W + b, axis=1)
+    sure = (p.argmax(axis=1) == labels) & (p.max(axis=1) > 0.9)
+    images = (images[sure] * 256).astype("uint8").reshape(-1, 28, 28)
+    return images, labels[sure], lambda x: (x @ W + b).argmax(axis=1)
+
+
+def count(kind, images, labels, answer, folder, n=20, seed=1):
+    """Draw `n` pictures of a kind; how many are read right, and how many doubted."""
+    from PIL import Image
+
+    from utils import digit_image
+
+    rng = np.random.default_rng([seed, list(KINDS).index(kind)])
+    right = doubted = 0
+    for i in rng.choice(len(images), n, replace=False):
+        options = KINDS[kind]
+        suffix = "png" if options.get("noise") == 0 else "jpg"
+        path = Path(folder, f"{kind.replace(' ', '_')}_{i}_{labels[i]}.{suffix}")
+        page = Image.fromarray(picture([images[i]], rng, **options))
+        page.save(path, quality=int(rng.integers(65, 93)))
+        digits, _ = digit_image.read_all([path])
+        for digit in digits:
+            right += answer(digit.pixels[None])[0] == labels[i]
+            doubted += bool(getattr(digit, "doubts", ()))
+    return right, doubted
+
+
+def main(model, folder=None):
+    known = examples(model, os.environ["LOGREG_DATA"])
+    print("| kind | right of 20 | doubted |\n| --- | ---: | ---: |")
     with tempfile.TemporaryDirectory() as temporary:
         for kind in KINDS:
-            right, doubts = count(
-                kind,
-                images,
-                np.asarray(labels),
-                lambda x: softmax(x @ W + b, axis=1),
-                folder or temporary,
-            )
-            print(f"| {kind} | {right}/20 | {doubts} |", flush=True)
+            right, doubted = count(kind, *known, folder or temporary)
+            print(f"| {kind} | {right} | {doubted} |", flush=True)
 
 
 if __name__ == "__main__":

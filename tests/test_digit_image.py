@@ -129,7 +129,7 @@ PAGES = {
     "a pen like the lines": lambda seven: on_page(seven, WHITE, SKY, SKY),
     "lines darker than a pencil": lambda seven: on_page(seven, WHITE, PENCIL, BLUE),
     "turned": lambda seven: on_page(seven, WHITE, BLACK, SKY, True, slope=0.09),
-    "thick": lambda seven: on_page(seven, WHITE, BLACK, SKY, True, thick=4),
+    "thick": lambda seven: on_page(seven, WHITE, BLACK, SKY, True, thick=3),
     "chalk": lambda seven: on_page(seven, DARK, CHALK, (90, 110, 100), True),
     "shadow": lambda seven: in_shadow(on_page(seven, WHITE, BLUE, SKY, True)),
     "table": lambda seven: on_a_table(on_page(seven, WHITE, BLUE), 1),

@@ -82,25 +82,42 @@ def _marks(picture):
     """
     if _is_light_on_dark(picture.mean(axis=2)):
         picture = 255 - picture
-    size = [max(1, round(THICKEST_STROKE * n)) for n in picture.shape[:2]]
     smooth = ndimage.median_filter(picture, (3, 3, 1), mode="nearest")
-    paper = np.maximum(ndimage.grey_closing(smooth, (*size, 1), mode="nearest"), 32)
+    paper = np.maximum(_filled(smooth, THICKEST_STROKE), 32)
     marks = (paper - picture) * (255 / paper)
     # Noise lifts the paper; half of its pixels lie above it.
     return marks - np.median(marks, axis=(0, 1)), paper.mean(axis=2)
 
 
+def _filled(values, fraction):
+    """Closing: dark structures narrower than this fraction of the sides are filled.
+
+    The picture goes on beyond its border as it ends there: so a table does.
+    """
+    around = [(max(1, round(fraction * n / 2)),) * 2 for n in values.shape[:2]]
+    size = [2 * n + 1 for n, _ in around]
+    rest = values.ndim - 2
+    padded = np.pad(values, [*around, *[(0, 0)] * rest], mode="edge")
+    closed = ndimage.grey_closing(padded, (*size, *[1] * rest))
+    (top, _), (left, _) = around
+    return closed[top:-top, left:-left]
+
+
 def _is_light_on_dark(grey):
-    """Strokes are thinner than what they enclose: the thin structures are the ink."""
+    """What is thinner is ink: strokes and lines are thinner than what they enclose."""
     small = area_average(grey, *(min(n, 96) for n in grey.shape))
     found = []
     for fraction in (1 / 24, 1 / 12, 1 / 8, 1 / 6, 1 / 4):
-        size = [max(1, round(fraction * n)) for n in small.shape]
-        dark = ndimage.grey_closing(small, size, mode="nearest") - small
-        light = small - ndimage.grey_opening(small, size, mode="nearest")
+        dark, light = (
+            _filled(small, fraction) - small,
+            small + _filled(-small, fraction),
+        )
         found.append(((light**2).sum(), (dark**2).sum()))
-    enough = np.max(found) / 4
-    light, dark = next(pair for pair in found if max(pair) >= enough)
+    # Noise and the grain of wood are neither: they are as often light as dark.
+    clear = [
+        pair for pair in found if max(pair) > max(np.max(found) / 50, 2 * min(pair))
+    ]
+    light, dark = (clear or found)[0]
     return light > dark
 
 
