@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from utils.digit_image import DigitImageError, find_ink, fit, read
+from utils.digit_image import DigitImageError, find_ink, fit, read, read_all
 
 pytest.importorskip("PIL", reason="needs the extra `plot`")
 
@@ -139,11 +139,15 @@ PAGES = {
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_find_ink_on_a_page(seven, page):
-    ink, doubts = find_ink(PAGES[page](seven))
+def test_read_a_page(seven, tmp_path, page):
+    picture = PAGES[page](seven)
+    Image.fromarray(picture.astype("uint8")).save(tmp_path / "page.png")
+    [digit], _ = read_all([tmp_path / "page.png"])
     expected = fit(np.asarray(seven)).ravel()
-    assert np.corrcoef(fit(ink).ravel(), expected)[0, 1] > 0.93
-    assert doubts == []
+    # A pixel aside, where the centre of mass lies between two.
+    shifted = [np.roll(digit.pixels, by) for by in (0, 1, -1, 28, -28)]
+    assert max(np.corrcoef(s, expected)[0, 1] for s in shifted) > 0.95
+    assert digit.doubts == []
 
 
 def test_find_ink_of_a_1_that_fills_its_picture(seven):
@@ -225,7 +229,9 @@ def test_read_a_strip(tmp_path, dtype, turned):
     image = image.T if turned else image
     # A hundred times as long as wide: 20 pixels of one column.
     assert np.flatnonzero(image.any(axis=0)).tolist() == [14]
-    assert np.flatnonzero(image.any(axis=1)).tolist() == list(range(4, 24))
+    # Their centre lies between two rows; the light decides which it is.
+    rows = np.flatnonzero(image.any(axis=1))
+    assert len(rows) == 20 and np.ptp(rows) == 19 and rows[0] in (4, 5)
 
 
 def png(values, claim=None):

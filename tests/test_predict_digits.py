@@ -86,7 +86,7 @@ def test_doubts_are_part_of_the_answer(bars, capsys):
     predict_digits(names, bars / "best_model.pkl")
     two, fallen, square = capsys.readouterr().out.splitlines()
     assert "); doubtful: 2 pieces of ink lie apart" in two
-    assert "doubt" not in fallen
+    assert "; doubtful" not in fallen
     assert square.endswith("%); doubtful: the model is not sure")
 
 

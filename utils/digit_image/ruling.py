@@ -155,7 +155,7 @@ def _erase(marks, rows):
     if first < 0 or last > 2 * reach:
         return  # a stroke, or a table: too thick for a line
     # A pixel more or less of the line than usual is no ink.
-    rest = strip - 1.2 * ndimage.maximum_filter1d(usual, 3, axis=0)
+    rest = strip - 1.1 * ndimage.maximum_filter1d(usual, 3, axis=0)
     # A stroke in the line's own colour that crosses it, also at a slant.
     above, below = (
         ndimage.maximum_filter1d(strip[edge], last - first + 1, axis=0)
@@ -176,6 +176,6 @@ def _usual(strip):
         for m in middles
     ]
     # Along a vertical stroke more than a third of a line may be ink.
-    usual = np.minimum(medians, 1.5 * np.median(medians, axis=0))
+    usual = np.minimum(medians, 1.25 * np.median(medians, axis=0))
     block = np.round(np.arange(width) * 8 / width).astype(int)
     return usual.swapaxes(0, 1)[:, block]
