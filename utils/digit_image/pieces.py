@@ -56,9 +56,11 @@ def choose_digit(ink):
         )
     elif held.sum() > 1.5 * ink[digit].sum():
         doubts.append("many marks are left on the paper beside the digit")
-    if at_border[main]:
+    ink = np.where(digit, ink, 0.0)
+    # Faint noise may lead there too.
+    if max(ink[[0, -1]].max(), ink[:, [0, -1]].max()) > 0.5:
         doubts.append("the ink runs out of the picture")
-    return np.where(digit, ink, 0.0), doubts
+    return ink, doubts
 
 
 def _boxes(labels, pieces):
