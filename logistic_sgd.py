@@ -446,6 +446,9 @@ def predict(
 def predict_digits(files, model="best_model.pkl", *, plot=None, backend="auto"):
     """Predict the digits in picture files, and print the three best classes of each.
 
+    Where the answer is doubtful, for the picture or because no class has 60 %, the line
+    says why.
+
     Parameters
     ----------
     files : iterable of str or path
@@ -496,7 +499,10 @@ def predict_digits(files, model="best_model.pkl", *, plot=None, backend="auto"):
     for digit, p in zip(digits, probabilities, strict=True):
         best = np.argsort(-p)[:3]
         shares = ", ".join(f"{names[i]}: {p[i] * 100:.1f} %" for i in best)
-        print(shown(f"{digit.path}: {names[best[0]]} ({shares})"))
+        unsure = ["the model is not sure"] if p[best[0]] < 0.6 else []
+        doubts = digit.doubts + unsure
+        doubtful = "; doubtful: " + ", ".join(doubts) if doubts else ""
+        print(shown(f"{digit.path}: {names[best[0]]} ({shares}){doubtful}"))
     if plot is not None:
         digit_image.write_previews(digits, plot)
     if errors:

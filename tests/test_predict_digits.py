@@ -73,6 +73,23 @@ def test_probabilities_are_softmax_of_the_pixels(bars, capsys):
     np.testing.assert_allclose(printed, 100 * np.sort(found[0])[:0:-1], atol=0.05)
 
 
+def test_doubts_are_part_of_the_answer(bars, capsys):
+    """Two bars side by side, and a picture of which the model makes nothing."""
+    vertical = np.asarray(Image.open(bars / "vertical.png"))
+    Image.fromarray(np.hstack([vertical, vertical])).save(bars / "two.png")
+    Image.fromarray(np.swapaxes(vertical, 0, 1)).save(bars / "fallen.png")
+    np.copyto(square := vertical.copy(), vertical[0, 0])
+    square[30:90, 20:70] = 10, 20, 120
+    square[40:80, 30:60] = vertical[0, 0]
+    Image.fromarray(square).save(bars / "square.png")
+    names = [bars / f"{name}.png" for name in ("two", "fallen", "square")]
+    predict_digits(names, bars / "best_model.pkl")
+    two, fallen, square = capsys.readouterr().out.splitlines()
+    assert "); doubtful: 2 pieces of ink lie apart" in two
+    assert "; doubtful" not in fallen
+    assert square.endswith("%); doubtful: the model is not sure")
+
+
 def test_plot_shows_what_the_model_sees(bars):
     names = [bars / "vertical.png", bars / "blank.png"]
     with pytest.raises(DigitImageError, match="blank"):

@@ -44,7 +44,7 @@ def test_model_that_is_not_finite_is_not_saved(run, tmp_path):
     """In a script that does not look at its costs."""
     old = run.arguments["model"] = tmp_path / "m.pkl"
     old.write_bytes(b"old")
-    run.n_in, run.n_out, run._feature_range = 4, 3, {}
+    run.n_in, run.n_out, run._about_data = 4, 3, {}
     classifier = LogisticRegression(T.matrix("x"), 4, 3)
     classifier.b.set_value(np.array([0, math.nan, 0], classifier.b.dtype))
     with pytest.raises(DivergenceError, match="minibatch 3/3 has parameters that are"):

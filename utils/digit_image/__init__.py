@@ -1,8 +1,9 @@
 """From a picture of a digit to the pixels that a model expects: 28x28, or 8x8.
 
 A picture may be of any size and colour, dark on light or light on dark, drawn, scanned
-or photographed. `picture_file` reads it as grey, `paper` tells ink from paper,
-`fitting` brings the ink to a dataset's size and place, `preview` shows the result.
+or photographed, on plain or ruled paper. `picture_file` reads it, `paper` tells ink
+from paper, with `ruling` for what is printed there and `pieces` for which ink is the
+digit; `fitting` brings it to a dataset's size and place, `preview` shows the result.
 """
 
 import os
@@ -13,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utils.digit_image.fitting import MNIST, Frame, fit, frame_of
-from utils.digit_image.paper import find_ink
-from utils.digit_image.picture_file import read_grey
+from utils.digit_image.paper import find_ink, find_shape
+from utils.digit_image.picture_file import read_colours
 from utils.digit_image.preview import is_preview, preview_paths, write_previews
 from utils.errors import DigitImageError
 
@@ -43,11 +44,14 @@ class DigitImage:
         The picture as it was read: 0 is black, 255 white.
     pixels : numpy.ndarray of float64, ``(n_in,)``
         The model's input; see `read`.
+    doubts : list of str
+        Why it may be another digit; see `find_ink`.
     """
 
     path: str | os.PathLike
     grey: np.ndarray
     pixels: np.ndarray
+    doubts: list
 
 
 def read(path: str | os.PathLike, frame: Frame = MNIST) -> NDArray:
@@ -96,8 +100,10 @@ def read_all(
 
 
 def _find(path, frame):
-    grey = read_grey(path)
+    picture = read_colours(path)
     try:
-        return DigitImage(path, grey, fit(find_ink(grey), frame).ravel())
+        ink, doubts = (find_shape if frame.filled else find_ink)(picture)
+        pixels = fit(ink, frame).ravel()
+        return DigitImage(path, picture.mean(axis=2), pixels, doubts)
     except DigitImageError as error:
         raise DigitImageError(f"{path}: the picture {error}.") from error

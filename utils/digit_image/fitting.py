@@ -42,6 +42,8 @@ class Frame:
     upright : bool
         Remove the slant, and stretch all but slender ink to the width of the box;
         otherwise keep the ratio of height and width.
+    filled : bool
+        The images are of things, and not of strokes.
     """
 
     side: int
@@ -50,11 +52,12 @@ class Frame:
     parts: int = 1
     by_mass: bool = False
     upright: bool = False
+    filled: bool = False
 
 
 MNIST = Frame(28, 20, 20, by_mass=True)
 DIGITS = Frame(8, 32, 20, parts=4, upright=True)
-FASHION_MNIST = Frame(28, 28, 28)
+FASHION_MNIST = Frame(28, 28, 28, filled=True)
 
 # Ink that is more slender than this, width by height, is not stretched.
 SLENDER = 0.4

@@ -1,9 +1,12 @@
-"""Tell ink from paper in a grey picture, whichever of them is darker."""
+"""Tell ink from paper, whichever of them is darker, in whatever light."""
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from utils.digit_image.fitting import area_average
+from utils.digit_image.pieces import choose_digit
+from utils.digit_image.ruling import without_ruling
 from utils.errors import DigitImageError
 
 # A picture with fewer grey levels (of 255) between paper and ink counts as blank.
@@ -12,99 +15,154 @@ FAINTEST_CONTRAST = 24
 # A clean drawing deviates from its paper by nothing; a photograph by more than this.
 CLEAN = 1.0
 
-# The median distance from the mean of a normal distribution, in standard deviations.
-MEDIAN_DEVIATION = 0.6745
+# The share of a normal distribution that lies a standard deviation below the mean.
+BELOW_DEVIATION = 0.159
 
-# The paper's surface is fitted to a picture thinned out to this many pixels a side.
-FITTED_SIDE = 100
+# Strokes are thinner than this fraction of the picture's sides; tables are not.
+THICKEST_STROKE = 0.3
+
+# Paper whose grey differs by less than this, as a logarithm, is one sheet in one light.
+SAME_PAPER = 0.3
+
+# So that a drawing without any noise has colours too, in squares of grey levels.
+LEAST_VARIANCE = 4.0
 
 
-def find_ink(grey: NDArray) -> NDArray:
-    """Find how much ink lies on each pixel.
+def find_ink(picture: NDArray) -> tuple[NDArray, list[str]]:
+    """Find how much ink of the digit lies on each pixel, and what is doubtful about it.
 
-    The picture's border is taken for paper: a surface of second degree is fitted to it,
-    then again to all pixels close to the surface, so that a shadow or a lamp's light is
-    not taken for ink. Ink is darker or lighter than this surface, whichever deviates
-    more. Deviations within the paper's own noise are dropped, in a photograph also
-    those below two fifths of the ink's contrast, and specks that hold less than a
-    hundredth of the ink.
+    The steps: the paper at each pixel (`_marks`), what is printed on it
+    (`without_ruling`), the piece of ink that is the digit (`choose_digit`), and, from
+    its colour, the mixture of channels that tells this pen best from all else (`_pen`).
+    Marks within the paper's own noise are dropped, and in a photograph or on ruling
+    those below two fifths of the ink's contrast.
 
     Parameters
     ----------
-    grey : numpy.ndarray of float, ``(height, width)``
+    picture : array_like of float, ``(height, width)`` or ``(height, width, channels)``
         Between 0 (black) and 255 (white).
 
     Returns
     -------
-    numpy.ndarray of float64, ``(height, width)``
+    ink : numpy.ndarray of float64, ``(height, width)``
         From 0, paper, to 1, ink.
+    doubts : list of str
+        Why the digit may be another; most often empty.
 
     Raises
     ------
     DigitImageError
-        Where nothing stands out from the paper, or nearly everything does. Its message
-        completes "the picture ...".
+        Where no stroke stands out from the paper. Its message completes "the picture
+        ...".
     """
-    paper, noise = _fit_paper(grey)
-    deviation = paper - grey
-    dark, light = np.maximum(deviation, 0), np.maximum(-deviation, 0)
-    ink = dark if (dark**2).sum() >= (light**2).sum() else light
+    picture = np.asarray(picture, dtype=np.float64)
+    marks, paper = _marks(picture.reshape(*picture.shape[:2], -1))
+    grey = marks.mean(axis=2)
+    noise = _noise(grey)
+    faint = max(4 * noise, FAINTEST_CONTRAST / 4)
+    # The page is as light as the paper under most marks; a table's edge is not.
+    level = np.median(paper[grey > faint]) if (grey > faint).any() else paper.max()
+    page = np.abs(np.log(paper / level)) < SAME_PAPER
+    rest, n_lines = without_ruling(marks, faint, page)
+    if n_lines and rest.mean(axis=2).max() < max(FAINTEST_CONTRAST, 6 * noise):
+        rest, n_lines = marks, 0  # a 1 that fills its picture
+    ink = _darkness(rest.mean(axis=2), noise, n_lines)
+    digit, doubts = choose_digit(ink)
+    if rest.shape[2] > 1:
+        ink = rest @ _pen(rest[digit > 0.5], marks[~ndimage.binary_dilation(digit > 0)])
+        digit, doubts = choose_digit(_darkness(ink, _noise(ink), n_lines))
+    return digit, doubts
+
+
+def find_shape(picture: NDArray) -> tuple[NDArray, list[str]]:
+    """Find what differs from the colour of the picture's border; see `find_ink`.
+
+    For pictures of things, which are filled where a digit has strokes. There is nothing
+    that is doubtful about them.
+    """
+    edges = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
+    paper = np.median(edges, axis=0)
+    noise = np.median(np.abs(edges - paper))
+    return _darkness(np.abs(picture - paper).mean(axis=2), noise, n_lines=0), []
+
+
+def _marks(picture):
+    """By how much each pixel is darker than its paper, and the paper's grey.
+
+    Closing fills whatever is darker and narrower than `THICKEST_STROKE`. Light that
+    falls off, a shadow and a table, which goes on beyond the picture, it leaves alone.
+    Light falls on ink as on paper, so marks are fractions of the paper's light.
+    """
+    if _is_light_on_dark(picture.mean(axis=2)):
+        picture = 255 - picture
+    smooth = ndimage.median_filter(picture, (3, 3, 1), mode="nearest")
+    paper = np.maximum(_filled(smooth, THICKEST_STROKE), 32)
+    marks = (paper - picture) * (255 / paper)
+    # Noise lifts the paper; half of its pixels lie above it.
+    return marks - np.median(marks, axis=(0, 1)), paper.mean(axis=2)
+
+
+def _filled(values, fraction):
+    """Closing: dark structures narrower than this fraction of the sides are filled.
+
+    The picture goes on beyond its border as it ends there: so a table does.
+    """
+    around = [(max(1, round(fraction * n / 2)),) * 2 for n in values.shape[:2]]
+    size = [2 * n + 1 for n, _ in around]
+    rest = values.ndim - 2
+    padded = np.pad(values, [*around, *[(0, 0)] * rest], mode="edge")
+    closed = ndimage.grey_closing(padded, (*size, *[1] * rest))
+    (top, _), (left, _) = around
+    return closed[top:-top, left:-left]
+
+
+def _is_light_on_dark(grey):
+    """What is thinner is ink: strokes and lines are thinner than what they enclose."""
+    small = area_average(grey, *(min(n, 96) for n in grey.shape))
+    found = []
+    for fraction in (1 / 24, 1 / 12, 1 / 8, 1 / 6, 1 / 4):
+        dark, light = (
+            _filled(small, fraction) - small,
+            small + _filled(-small, fraction),
+        )
+        found.append(((light**2).sum(), (dark**2).sum()))
+    # Noise and the grain of wood are neither: they are as often light as dark.
+    clear = [
+        pair for pair in found if max(pair) > max(np.max(found) / 50, 2 * min(pair))
+    ]
+    light, dark = (clear or found)[0]
+    return light > dark
+
+
+def _noise(values):
+    """Standard deviation of the paper: on its light side there is no ink."""
+    return -np.diff(np.quantile(values, [0.5, BELOW_DEVIATION]))[0]
+
+
+def _darkness(ink, noise, n_lines):
+    """From 0 for paper to 1 for the pen's full ink."""
     contrast, expected = ink.max(), max(FAINTEST_CONTRAST, 6 * noise)
     if contrast < expected:
         raise DigitImageError(
-            f"is blank: its ink differs from its paper by {contrast:.0f} of 255 grey "
-            f"levels, at least {expected:.0f} are expected. "
-            "Write with a darker pen, or come closer"
+            f"is blank: no stroke differs from its paper by more than {contrast:.0f} "
+            f"of 255 grey levels, at least {expected:.0f} are expected. Write with a "
+            "darker pen, or come closer, with some paper around the digit"
         )
     # The level of nearly all strong pixels: the maximum may be a single speck's.
     full = np.percentile(ink[ink > contrast / 2], 95)
-    least = 4 * noise if noise <= CLEAN else max(4 * noise, 0.4 * full)
-    ink = np.clip((ink - least) / (full - least), 0, 1)
-    covered = np.mean(ink > 0.5)
-    if covered > 0.7:
-        raise DigitImageError(
-            f"is ink on {covered:.0%} of its area: expected strokes on plain paper, "
-            "with some of it around them"
-        )
-    return _without_specks(ink)
+    clean = noise <= CLEAN and not n_lines
+    least = 4 * noise if clean else max(4 * noise, 0.4 * full)
+    return np.clip((ink - least) / (full - least), 0, 1)
 
 
-def _fit_paper(grey):
-    """The paper's grey at each pixel, and its noise as a standard deviation."""
-    # Each axis by itself: a narrow strip needs all of its short one.
-    row_step, column_step = (-(-n // FITTED_SIDE) for n in grey.shape)
-    some = grey[::row_step, ::column_step]
-    ring = max(1, min(some.shape) // 20)
-    border = np.ones(some.shape, dtype=bool)
-    border[ring:-ring, ring:-ring] = False
-    # The digit may touch the border: what is far from its median is not paper.
-    residual = np.abs(some - np.median(some[border]))
-    is_paper = border & (residual <= _tolerance(residual[border]))
-    terms = _terms(some.shape)
-    for _ in range(4):
-        surface = np.linalg.lstsq(terms[is_paper], some[is_paper], rcond=None)[0]
-        residual = np.abs(some - terms @ surface)
-        is_paper = residual <= _tolerance(residual[is_paper])
-    noise = np.median(residual[is_paper]) / MEDIAN_DEVIATION
-    return _terms(grey.shape) @ surface, noise
+def _pen(ink, paper):
+    """The weights of the channels with which a pen stands out most from its paper.
 
-
-def _terms(shape):
-    """1, x, y, x^2, xy, y^2 at each pixel, ``(height, width, 6)``.
-
-    Both x and y go from -1 to 1.
+    Fisher's linear discriminant: a channel counts for the pen's contrast in it, against
+    all that varies on the paper, which are its noise and the colour of its ruling. They
+    are scaled so that a mark in the pen's colour keeps its size.
     """
-    y, x = np.meshgrid(*(np.linspace(-1, 1, n) for n in shape), indexing="ij")
-    return np.stack([np.ones(shape), x, y, x * x, x * y, y * y], axis=-1)
-
-
-def _tolerance(residual):
-    """The largest distance from the paper's level that a pixel of paper may have."""
-    return max(4 * np.median(residual) / MEDIAN_DEVIATION, FAINTEST_CONTRAST / 2)
-
-
-def _without_specks(ink):
-    """Drop connected pieces that hold less than a hundredth of the ink."""
-    labels, n = ndimage.label(ink > 0, structure=np.ones((3, 3)))
-    held = ndimage.sum_labels(ink, labels, np.arange(n + 1))
-    return np.where((held >= ink.sum() / 100)[labels], ink, 0.0)
+    pen = np.median(ink, axis=0)
+    spread = np.cov(paper, rowvar=False) if len(paper) > 1 else 0
+    weights = np.linalg.solve(spread + LEAST_VARIANCE * np.eye(len(pen)), pen)
+    return weights * (pen.mean() / (weights @ pen))

@@ -1,4 +1,4 @@
-"""Read a picture file as an array of grey, with Pillow."""
+"""Read a picture file as an array of colours, with Pillow."""
 
 import contextlib
 import errno
@@ -13,6 +13,9 @@ from utils.files import open_regular
 # Pillow decodes these itself; for others it would start programs.
 FORMATS = "PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM"
 
+# An iPhone's photographs name one of these in bytes 4 to 12.
+HEIC_BRANDS = {b"ftyp" + b for b in (b"heic", b"heix", b"heim", b"mif1", b"msf1")}
+
 # Larger pictures are shrunk first: only 20 pixels will be left in the end.
 LARGEST_SIDE = 560
 SMALLEST_SIDE = 8
@@ -22,12 +25,12 @@ SMALLEST_SIDE = 8
 MAX_PIXELS, MAX_FILE_BYTES = 50 * 2**20, 2**29
 
 
-def read_grey(path):
-    """Read a picture as grey, turned upright by its camera's note, on opaque paper.
+def read_colours(path):
+    """Read a picture, turned upright by its camera's note, on opaque paper.
 
     Returns
     -------
-    numpy.ndarray of float64, ``(height, width)``
+    numpy.ndarray of float64, ``(height, width, 1 or 3)``
         Between 0 (black) and 255 (white); at most about 560 pixels a side.
     """
     try:
@@ -44,6 +47,14 @@ def read_grey(path):
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             if size >= MAX_FILE_BYTES:
                 raise OSError(errno.EFBIG, f"it has {MAX_FILE_BYTES} bytes or more")
+            if file.read(12)[4:] in HEIC_BRANDS:
+                raise DigitImageError(
+                    f"{path}: is a HEIC photograph, as iPhones take them: expected one "
+                    f"of the formats {', '.join(FORMATS)}. Export it as JPEG (on a Mac "
+                    "with Preview; elsewhere `heif-convert photo.heic photo.jpg`), or "
+                    "set the phone's Settings > Camera > Formats to Most Compatible."
+                )
+            file.seek(0)
             with Image.open(file, formats=FORMATS) as image:
                 if min(image.size) < SMALLEST_SIDE:
                     raise DigitImageError(
@@ -51,11 +62,11 @@ def read_grey(path):
                         f"expected at least {SMALLEST_SIDE}x{SMALLEST_SIDE}, so that a "
                         "digit can be seen."
                     )
-                image.draft("L", (LARGEST_SIDE, LARGEST_SIDE))
+                image.draft("RGB", (LARGEST_SIDE, LARGEST_SIDE))
                 if image.width * image.height > MAX_PIXELS:
                     raise Image.DecompressionBombError
                 ImageOps.exif_transpose(image, in_place=True)
-                return _grey(image)
+                return _colours(image)
     except (DigitImageError, MemoryError):
         raise
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
@@ -85,25 +96,26 @@ def _silent_decoders():
             os.close(held)
 
 
-def _grey(image):
-    """Any of Pillow's modes to an array of grey between 0 and 255."""
+def _colours(image):
+    """Any of Pillow's modes to an array of red, green and blue between 0 and 255."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         grey = _shrunk(image.convert("F"))
         if not np.isfinite(grey).all():
             raise ValueError("pixels that are NaN or infinite")
         limit = 65535.0 if 255 < grey.max() <= 65535 else max(grey.max(), 255.0)
-        return np.clip(grey, 0, None) * (255.0 / limit)
+        return (np.clip(grey, 0, None) * (255.0 / limit))[..., None]
     if "A" not in image.getbands() and "transparency" not in image.info:
-        return _shrunk(image.convert("L"))
-    rgba = image.convert("RGBA")
-    grey, opacity = _shrunk(rgba.convert("L")), _shrunk(rgba.getchannel("A"))
+        return _shrunk(image if image.mode in ("L", "RGB") else image.convert("RGB"))
+    colours = _shrunk(image.convert("RGBA"))
+    opacity = colours[..., 3:]
     # Black paper under light ink: a white digit would vanish on white.
-    ink_level = (grey * opacity).sum() / max(opacity.sum(), 1)
+    ink_level = (colours[..., :3] * opacity).sum() / max(3 * opacity.sum(), 1)
     paper = 255.0 if ink_level < 128 else 0.0
-    return paper + (grey - paper) * opacity / 255
+    return paper + (colours[..., :3] - paper) * opacity / 255
 
 
-def _shrunk(band):
-    """A band as an array, by a whole factor so that no side exceeds LARGEST_SIDE."""
-    factor = -(-max(band.size) // LARGEST_SIDE)
-    return np.asarray(band.reduce(factor), dtype=np.float64)
+def _shrunk(image):
+    """As an array, by a whole factor so that no side exceeds LARGEST_SIDE."""
+    factor = -(-max(image.size) // LARGEST_SIDE)
+    values = np.asarray(image.reduce(factor), dtype=np.float64)
+    return values.reshape(*values.shape[:2], -1)

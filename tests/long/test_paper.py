@@ -1,0 +1,36 @@
+"""Digits on paper of all kinds, read by a model that was trained on MNIST."""
+
+import contextlib
+
+import numpy as np
+import paper
+import pytest
+
+from utils.digit_image import DigitImageError, find_ink
+
+pytest.importorskip("PIL", reason="needs the extra `plot`")
+
+
+@pytest.fixture(scope="module")
+def known(mnist_folder, trained_on_mnist):
+    return paper.examples(trained_on_mnist.model, mnist_folder)
+
+
+@pytest.mark.parametrize("kind", paper.KINDS)
+def test_digits_on_paper_are_read(kind, known, tmp_path):
+    """Of digits that the model is sure of, four in five at least."""
+    right, _ = paper.count(kind, *known, tmp_path)
+    assert right >= 16
+
+
+@pytest.mark.parametrize("kind", ["plain, photographed", "squares, photographed"])
+def test_two_digits_in_a_picture_are_told(kind, known):
+    rng = np.random.default_rng(8)
+    told = 0
+    for n in range(10):
+        options = paper.KINDS[kind] | {"share": (0.15, 0.22)}  # both in sight
+        page = paper.picture(known[0][2 * n : 2 * n + 2], rng, **options)
+        with contextlib.suppress(DigitImageError):
+            _, doubts = find_ink(page)
+            told += any("pieces of ink lie apart" in doubt for doubt in doubts)
+    assert told >= 7

@@ -1,0 +1,181 @@
+"""Take away what is printed on the paper: thin lines that run from edge to edge."""
+
+import numpy as np
+from scipy import ndimage
+
+# Lines are looked for with this many columns, a power of 2, and at slopes between -1
+# and 1 in such a picture: up to about 25 degrees.
+COLUMNS = 256
+
+# A line may be this fraction of the picture wide, at most; the others are strokes.
+THICKEST = 0.02
+
+# A line is marked on this share of its length, and nearly so on each eighth of it.
+COVERED = 0.7
+
+
+def without_ruling(marks, faint, paper):
+    """Take lines away that run across the paper, and mend what they cross.
+
+    Parameters
+    ----------
+    marks : numpy.ndarray of float, ``(height, width, channels)``
+        By how much each pixel differs from its paper.
+    faint : float
+        Fainter marks, as means of the channels, may be noise.
+    paper : numpy.ndarray of bool, ``(height, width)``
+        False where a table is seen, or another light falls.
+
+    Returns
+    -------
+    marks : numpy.ndarray, ``(height, width, channels)``
+    n_lines : int
+        How many lines were found.
+    """
+    n_lines = 0
+    for turned in (False, True):
+        if turned:
+            marks, paper = marks.swapaxes(0, 1), paper.T
+        marked = np.clip(marks.mean(axis=2) / faint, 0, 1)
+        marked = ndimage.gaussian_filter(marked, 0.5)
+        lines = _lines(ndimage.maximum_filter1d(marked, 3, axis=0), paper)
+        marks = marks.copy()
+        for rows in lines:
+            _erase(marks, rows)
+        n_lines += len(lines)
+    return marks.swapaxes(0, 1), n_lines
+
+
+def _lines(marked, paper):
+    """The rows of each line, from the left edge to the right, ``(n, width)``."""
+    height, width = marked.shape
+    if min(height, width) < 48:
+        return []
+    reach = max(2, round(THICKEST * max(height, width)))
+    found = []
+    columns = np.arange(width)
+    some = np.linspace(0, width - 1, COLUMNS).round().astype(int)
+    for flip in (1, -1):
+        on, seen = (
+            _line_sums(np.where(paper, m, 0)[::flip, some])
+            for m in (marked, np.ones_like(marked))
+        )
+        covered = np.where(seen > 0.4 * COLUMNS, on / np.maximum(seen, 1), 0)
+        covered = np.where(covered > COVERED, covered, 0)
+        while covered.any():
+            shift, start = np.unravel_index(covered.argmax(), covered.shape)
+            # Each line is near its best estimate many times over.
+            for s in range(
+                max(0, shift - 2 * reach), min(COLUMNS, shift + 2 * reach + 1)
+            ):
+                a, b = sorted((start, start + shift - s))
+                covered[s, max(0, a - 2) : b + 3] = 0
+            rows = start - COLUMNS + shift * columns / (width - 1)
+            rows = rows if flip == 1 else height - 1 - rows
+            rows = _traced(marked, rows, 3)
+            known = any(np.abs(rows - other).mean() < 3 for other in found)
+            if not known and _from_edge_to_edge(marked, paper, rows):
+                found.append(rows)
+    return found
+
+
+def _line_sums(values):
+    """Sums along all lines that fall by 0 to n - 1 rows in n columns, a power of 2.
+
+    The lines of 2n columns are made of two of n columns: n log n steps instead of n^2.
+
+    Returns
+    -------
+    numpy.ndarray, ``(n, n + height)``
+        By rows of fall and first row, which begins n rows above the picture.
+
+    References
+    ----------
+    M. L. Brady, A fast discrete approximation algorithm for the Radon transform, 1998.
+    """
+    n = values.shape[1]
+    sums = np.pad(values, [(n, 0), (0, 0)]).T[:, None].astype("float32")
+    while len(sums) > 1:
+        left, right = sums[::2], sums[1::2]
+        both = np.zeros((len(left), 2 * left.shape[1], left.shape[2]), "float32")
+        for fall in range(both.shape[1]):
+            down = (fall + 1) // 2
+            both[:, fall] = left[:, fall // 2]
+            both[:, fall, : both.shape[2] - down] += right[:, fall // 2, down:]
+        sums = both
+    return sums[0]
+
+
+def _strip(values, rows, reach):
+    """Values above and below a line, ``(2 reach + 1, width, ...)``, and their rows."""
+    places = rows + np.arange(-reach, reach + 1)[:, None]
+    inside = (places >= 0) & (places < len(values))
+    places = np.clip(places, 0, len(values) - 1)
+    columns = np.arange(values.shape[1])
+    return values[places, columns], places, inside
+
+
+def _traced(marked, rows, reach):
+    """The line's rows where it is in truth: paper bends, and lenses do."""
+    rows = np.round(rows).astype(int)
+    strip, _, inside = _strip(marked, rows, reach)
+    window = max(9, marked.shape[1] // 8)
+    strip = ndimage.uniform_filter1d(np.where(inside, strip, 0), window, axis=1)
+    weight = np.maximum(strip - 0.9 * strip.max(axis=0), 1e-9)
+    aside = (weight * np.arange(-reach, reach + 1)[:, None]).sum(axis=0) / weight.sum(
+        axis=0
+    )
+    return np.round(rows + ndimage.uniform_filter1d(aside, window)).astype(int)
+
+
+def _from_edge_to_edge(marked, paper, rows):
+    inside = (rows >= 0) & (rows < len(marked))
+    rows = np.clip(rows, 0, len(marked) - 1)
+    columns = np.arange(len(rows))
+    where = np.flatnonzero(inside & paper[rows, columns])
+    on = marked[rows, columns][where]
+    n = len(on)
+    if n < max(32, 0.3 * len(rows)):
+        return False
+    ends = on[n // 50 : n // 16].mean(), on[::-1][n // 50 : n // 16].mean()
+    parts = [part.mean() for part in np.array_split(on, 8)]
+    return min(ends) > 0.5 and sorted(parts)[1] > 0.5
+
+
+def _erase(marks, rows):
+    """Take a line's usual marks away; ink that is darker, or crosses it, stays."""
+    reach = max(2, round(THICKEST * max(marks.shape))) + 1
+    strip, places, inside = _strip(marks, rows, reach)
+    usual = _usual(strip)
+    height = usual.mean(axis=(1, 2))
+    wide = height > 0.25 * height[reach - 1 : reach + 2].max()
+    # As far as the line reaches without a gap, and a pixel more for its soft edge.
+    first = reach - np.argmin(np.append(wide[reach::-1], False))
+    last = reach + np.argmin(np.append(wide[reach:], False))
+    if first < 0 or last > 2 * reach:
+        return  # a stroke, or a table: too thick for a line
+    # A pixel more or less of the line than usual is no ink.
+    rest = strip - 1.1 * ndimage.maximum_filter1d(usual, 3, axis=0)
+    # A stroke in the line's own colour that crosses it, also at a slant.
+    above, below = (
+        ndimage.maximum_filter1d(strip[edge], last - first + 1, axis=0)
+        for edge in (max(first - 1, 0), min(last + 1, 2 * reach))
+    )
+    rest = np.minimum(np.maximum(rest, np.minimum(above, below)), strip)
+    inside[:first] = inside[last + 1 :] = False
+    columns = np.broadcast_to(np.arange(len(rows)), places.shape)
+    marks[places[inside], columns[inside]] = np.maximum(rest, 0)[inside]
+
+
+def _usual(strip):
+    """The median of each third of a strip's length around each of its columns."""
+    width = strip.shape[1]
+    middles = np.linspace(0, width, 9)
+    medians = [
+        np.median(strip[:, int(max(0, m - width / 6)) : int(m + width / 6) + 1], axis=1)
+        for m in middles
+    ]
+    # Along a vertical stroke more than a third of a line may be ink.
+    usual = np.minimum(medians, 1.25 * np.median(medians, axis=0))
+    block = np.round(np.arange(width) * 8 / width).astype(int)
+    return usual.swapaxes(0, 1)[:, block]
