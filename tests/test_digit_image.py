@@ -111,17 +111,16 @@ def test_fit_to_fashion_fills_the_image_and_centres_the_box(height, width):
     np.testing.assert_allclose(image, expected, atol=1e-9)
 
 
-@pytest.mark.parametrize("paper, colour", [("white", "#283c5a"), ("#205020", "#f0e0e0")])
-def test_filled_shape_is_read_whole(tmp_path, paper, colour):
+@pytest.mark.parametrize("paper, ink", [("white", "#283c5a"), ("#205020", "#f0e0e0")])
+def test_filled_shape_is_read_whole(tmp_path, paper, ink):
     """A garment's inside is no paper; with a digit's frame only strokes are ink."""
     picture = Image.new("RGB", (400, 400), paper)
-    ImageDraw.Draw(picture).rectangle([100, 60, 309, 339], fill=colour)
+    ImageDraw.Draw(picture).rectangle([100, 60, 309, 339], fill=ink)
     picture.save(tmp_path / "shirt.png")
     pixels = read(tmp_path / "shirt.png", frame_of(784, "fashion_mnist"))
     expected = np.zeros((28, 28))
     expected[:, 3:24] = 255 / 256  # 210 of 280 pixels are 21 of 28
     np.testing.assert_allclose(pixels.reshape(28, 28), expected, atol=1e-9)
-
 
 
 def test_mnist_scaled_up_and_read_back_is_itself(test_images, tmp_path):
