@@ -19,8 +19,8 @@ def known(mnist_folder, trained_on_mnist):
 @pytest.mark.parametrize("kind", paper.KINDS)
 def test_digits_on_paper_are_read(kind, known, tmp_path):
     """Of digits that the model is sure of, four in five at least."""
-    right, _ = paper.count(kind, *known, tmp_path)
-    assert right >= 16
+    right, _ = paper.count(kind, *known, tmp_path, n=10)
+    assert right >= 8
 
 
 @pytest.mark.parametrize("kind", ["plain, photographed", "squares, photographed"])
