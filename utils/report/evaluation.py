@@ -72,6 +72,11 @@ class Evaluation:
         """Names of the classes, or their numbers; see `training.class_names`."""
         return class_names(self.metadata)
 
+    @property
+    def has_class_names(self):
+        """True where the dataset has words for its classes."""
+        return not isinstance(self.class_names, range)
+
     @cached_property
     def mistakes(self):
         """Indices of the wrongly classified examples, the most confident first."""

@@ -37,8 +37,8 @@ def confusion(evaluation):
     axes.set_aspect("auto")  # in line with the bars
     if n_out <= MOST_COUNTED_CLASSES:
         _write_counts(axes, evaluation.counts, rates, images)
-        names = evaluation.class_names
-        aslant = {} if isinstance(names, range) else {"rotation": 30, "ha": "left"}
+        names, words = evaluation.class_names, evaluation.has_class_names
+        aslant = {"rotation": 30, "ha": "left"} if words else {}
         axes.set_xticks(range(n_out), names, **aslant)
         axes.set_yticks(range(n_out), names)
     _draw_shares(beside, below, evaluation)

@@ -59,8 +59,7 @@ def mistakes(evaluation):
         figure.text(0.5, 0.5, words, ha="center", va="center", fontsize=11)
         return figure
     names = evaluation.class_names
-    are_numbers = isinstance(names, range)
-    end, title_height = (" ", 0.35) if are_numbers else ("\n", 0.55)
+    end, title_height = ("\n", 0.55) if evaluation.has_class_names else (" ", 0.35)
     titles = [
         f"label {names[evaluation.labels[i]]},{end}"
         f"predicted {names[evaluation.predictions[i]]}\n"

@@ -43,7 +43,7 @@ def _counts(evaluation):
         row[label] = f'<td class="right">{evaluation.counts[label, label]}</td>'
     caption = "Rows are the true classes, columns the predictions."
     names = evaluation.class_names
-    words = "" if isinstance(names, range) else ' class="words"'
+    words = ' class="words"' if evaluation.has_class_names else ""
     named = zip(names, rows, strict=True)
     return _table("confusion", "Confusion table", caption, names, named, words)
 

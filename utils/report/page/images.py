@@ -30,7 +30,7 @@ def templates(evaluation):
     n_out, scale = evaluation.W.shape[1], evaluation.weight_scale
     images = diverging(evaluation.W.T[: evaluation.n_templates], scale)
     names = evaluation.class_names[: len(images)]
-    kind = "templates" if isinstance(names, range) else "templates words"
+    kind = "templates words" if evaluation.has_class_names else "templates"
     texts = [(f"Weights of class {name}", name) for name in names]
     ramp = data_uri(diverging(np.linspace(-1, 1, 101)[None], 1.0))
     rest = f"<p>The first {len(images)} of {n_out:,} classes.</p>"

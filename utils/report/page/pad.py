@@ -37,7 +37,7 @@ def pad(evaluation):
 
 def subject_of(evaluation):
     """What one is to draw: a class that has a name is no digit."""
-    return "a digit" if isinstance(evaluation.class_names, range) else "an example"
+    return "an example" if evaluation.has_class_names else "a digit"
 
 
 def _frame(evaluation):
