@@ -123,22 +123,15 @@ def find(
         If the set is not here and cannot be downloaded; every place is named. For MNIST
         it is a `MnistUnavailableError`.
     """
-    published, tried = _SETS[name], []
+    published = _SETS[name]
+    tried = [os.path.abspath(MNIST)] if name == MNIST else []
+    if tried and os.path.isfile(MNIST):
+        return tried[0]
     *_, download_folder = places = folders(name)
-    if name == MNIST:
-        tried.append(os.path.abspath(MNIST))
-        if os.path.isfile(MNIST):
-            return tried[0]
     for folder in filter(None, places):
-        path = os.path.join(folder, MNIST)
-        if name == MNIST and os.path.isfile(path):
-            return path
-        if name == MNIST and folder is not download_folder:
-            found = _is_a_mnist(folder)
-        else:  # a download may have been broken off
-            found = not published.missing(folder)
+        found = _found_in(folder, name, is_cache=folder is download_folder)
         if found:
-            return folder
+            return found
         tried.append(os.path.abspath(folder))
     if offline:
         reason = "it is not downloaded, as asked for"
@@ -162,6 +155,18 @@ def find(
         "are; other files of these names are not taken for them. Any folder of four "
         "IDX files can be named by its path."
     )
+
+
+def _found_in(folder, name, is_cache):
+    """Return where in a folder a published set lies, or None."""
+    if name == MNIST:
+        file = os.path.join(folder, MNIST)
+        if os.path.isfile(file):
+            return file
+        if not is_cache:
+            return folder if _is_a_mnist(folder) else None
+    # A download may have been broken off.
+    return None if _SETS[name].missing(folder) else folder
 
 
 def _is_a_mnist(folder):

@@ -21,8 +21,8 @@ class ClusterObjective:
 
     They import `load_data` and `compile_functions` by name; see `worker.Job`. A path as
     `dataset` names the same files on all machines, and `splits` are these data as the
-    client loaded them. Each split has so many `shards`, or as many as it has
-    minibatches. For the rest see `utils.training.Run`.
+    client loaded them. Each split is divided into `shards` parts, or into as many as it
+    has minibatches if these are fewer. For the rest see `utils.training.Run`.
 
     Attributes
     ----------
@@ -113,6 +113,6 @@ def _path_for_all(dataset):
             "folder that all machines see, and name its path."
         )
     name = os.fsdecode(dataset)
-    if datasets.published_name(name):
-        name = datasets.find(datasets.published_name(name))
+    if published := datasets.published_name(name):
+        name = datasets.find(published)
     return os.path.abspath(name) if os.path.exists(name) else name
