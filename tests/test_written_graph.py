@@ -12,7 +12,7 @@ MASK[999] = 0  # where a print of the array shows "..."
 
 
 def text(rate=0.1, activation=T.tanh, mask=None, start=2.0, data=1.0, mode=None):
-    """The graph of a function, built anew."""
+    """The graph of a function, which is built on each call."""
     index = T.lscalar("index")
     x = pytensor.shared(np.full(4, data), name="x")
     W, scale = pytensor.shared(np.ones(4), name="W"), pytensor.shared(start, "scale")

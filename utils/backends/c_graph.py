@@ -35,7 +35,7 @@ FUNCTIONS = (scalars.Exp, scalars.Log, scalars.Tanh, Sigmoid)  # of one number
 
 @node_rewriter([OpFromGraph])
 def local_inline_graph(fgraph, node):
-    """Put a graph within the graph, such as softmax, in the place of its node.
+    """Replace the node of a graph within the graph, such as softmax, by that graph.
 
     PyTensor 3.0 would compile it as a function of its own in its default mode, that is
     by Numba, which takes seconds.

@@ -118,7 +118,7 @@ def load(
         elif arrays.NAME.fullmatch(name):
             raise DatasetError(
                 f"{name}: these arrays came from a program, and are in no file. Give "
-                "them again in the place of a name, or name a file that holds them."
+                "them again instead of a name, or name a file that holds them."
             )
         elif name == "digits":
             splits = check(digits.read(), name)

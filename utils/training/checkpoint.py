@@ -30,8 +30,12 @@ def plain_arguments(arguments):
 class Checkpoint:
     """The file that keeps a run's state, and the one that it is resumed from.
 
-    They are `path` and `resume`, each None where that is not asked for. `trained_by`
-    is the training algorithm.
+    Parameters
+    ----------
+    path, resume : str or path, or None
+        The files; None where that is not asked for.
+    trained_by : str
+        The training algorithm.
     """
 
     def __init__(self, path, resume, trained_by):
@@ -69,7 +73,7 @@ class Checkpoint:
             )
 
     def restore(self, state, variables, graph, replay=None, notify=print):
-        """Put the kept state and values in the place of fresh ones.
+        """Replace fresh state and values by the kept ones.
 
         `state` is a fresh `Run`; with nothing to resume from it stays so. `variables`
         are the shared ones that the training changes, and `graph` is called for the

@@ -29,7 +29,7 @@ def check_training(given, kept=None, others=(), folder=None):
     CheckpointError, ModelFileError
         If the checkpoint, perhaps a stranger's, would have a model written, where none
         is, outside of the current folder or under a name such as ``.profile``, which
-        another program may run; or in the place of a file that is no model.
+        another program may run; or where a file is that is no model.
     WriteError
         If a file is both read and written, or written for two purposes; or if it cannot
         be written. A checkpoint that is resumed may be kept up to date.

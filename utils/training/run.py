@@ -296,7 +296,7 @@ class Run(TrainingState):
         state = model_state.state_of(classifier, self._parts)
         try:
             model_state.check_state(state)
-        except ValueError as error:  # in the place of a sound model nobody wants it
+        except ValueError as error:  # it shall not replace a sound one
             self.monitor.close()
             raise DivergenceError(
                 f"the model of {self.where} has {error}, and was not saved: try a "
