@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from utils.digit_image.fitting import area_average
+from utils.digit_image.fitting import FAINT, area_average
 from utils.digit_image.pieces import choose_digit
 from utils.digit_image.ruling import without_ruling
 from utils.errors import DigitImageError
@@ -117,21 +117,14 @@ def _filled(values, fraction):
 
 
 def _is_light_on_dark(grey):
-    """What is thinner is ink: strokes and lines are thinner than what they enclose."""
-    small = area_average(grey, *(min(n, 96) for n in grey.shape))
-    found = []
-    for fraction in (1 / 24, 1 / 12, 1 / 8, 1 / 6, 1 / 4):
-        dark, light = (
-            _filled(small, fraction) - small,
-            small + _filled(-small, fraction),
-        )
-        found.append(((light**2).sum(), (dark**2).sum()))
-    # Noise and the grain of wood are neither: they are as often light as dark.
-    clear = [
-        pair for pair in found if max(pair) > max(np.max(found) / 50, 2 * min(pair))
-    ]
-    light, dark = (clear or found)[0]
-    return light > dark
+    """Whether ink is light: of its paper there is most in both directions around it."""
+    small = paper = area_average(grey, *(min(n, 96) for n in grey.shape))
+    for axis in (0, 1):
+        size = [1, 1]
+        size[axis] = small.shape[axis] // 2
+        paper = ndimage.median_filter(paper, size, mode="nearest")
+    marks = paper - small
+    return (np.minimum(marks, 0) ** 2).sum() > (np.maximum(marks, 0) ** 2).sum()
 
 
 def _noise(values):
@@ -151,7 +144,7 @@ def _darkness(ink, noise, n_lines):
     # The level of nearly all strong pixels: the maximum may be a single speck's.
     full = np.percentile(ink[ink > contrast / 2], 95)
     clean = noise <= CLEAN and not n_lines
-    least = 4 * noise if clean else max(4 * noise, 0.4 * full)
+    least = max(4 * noise, (FAINT if clean else 0.4) * full)
     return np.clip((ink - least) / (full - least), 0, 1)
 
 
