@@ -175,6 +175,13 @@ def on_a_table(page, sides):
     return page
 
 
+def with_a_smear(page):
+    """Faint, from the foot of the 7 to a dot."""
+    page[150:230, 20:215] -= 8
+    page[210:214, 30:34] -= 70
+    return page
+
+
 WHITE, BLACK, BLUE, SKY = (250, 250, 250), (30, 30, 30), (40, 60, 170), (120, 170, 230)
 PENCIL, DARK, CHALK = (135, 135, 135), (40, 50, 45), (230, 230, 220)
 PAGES = {
@@ -188,6 +195,7 @@ PAGES = {
     "shadow": lambda seven: in_shadow(on_page(seven, WHITE, BLUE, SKY, True)),
     "table": lambda seven: on_a_table(on_page(seven, WHITE, BLUE), 1),
     "table and lines": lambda seven: on_a_table(on_page(seven, WHITE, BLUE, SKY), 1),
+    "smear": lambda seven: with_a_smear(on_page(seven, WHITE, BLUE)),
     "sheet": lambda seven: on_a_table(on_page(seven, WHITE, BLUE, SKY, True), 2),
 }
 
@@ -202,6 +210,15 @@ def test_read_a_page(seven, tmp_path, page):
     shifted = [np.roll(digit.pixels, by) for by in (0, 1, -1, 28, -28)]
     assert max(np.corrcoef(s, expected)[0, 1] for s in shifted) > 0.95
     assert digit.doubts == []
+
+
+@pytest.mark.parametrize("light", [False, True])
+def test_find_ink_of_a_loop_that_is_narrower_than_its_stroke(light):
+    """The paper in it lies in ink as ink lies on paper."""
+    y, x = np.mgrid[-120:120, -150:150]
+    loop = (np.hypot(y, x) > 15) & (np.hypot(y, x) < 60)
+    found, _ = find_ink(np.where(loop == light, 220, 40))
+    assert ((found > 0.5) == loop).all()
 
 
 def test_find_ink_of_a_1_that_fills_its_picture(seven):

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from utils.digit_image.fitting import FAINT, area_average
+from utils.digit_image.fitting import area_average
 from utils.digit_image.pieces import choose_digit
 from utils.digit_image.ruling import without_ruling
 from utils.errors import DigitImageError
@@ -117,14 +117,15 @@ def _filled(values, fraction):
 
 
 def _is_light_on_dark(grey):
-    """Whether ink is light: of its paper there is most in both directions around it."""
-    small = paper = area_average(grey, *(min(n, 96) for n in grey.shape))
+    """Whether ink is light: there is less of it around it than of its paper."""
+    small = paper = area_average(grey, *(min(n, 64) for n in grey.shape))
     for axis in (0, 1):
         size = [1, 1]
-        size[axis] = small.shape[axis] // 2
+        size[axis] = small.shape[axis] // 3 + 1
         paper = ndimage.median_filter(paper, size, mode="nearest")
-    marks = paper - small
-    return (np.minimum(marks, 0) ** 2).sum() > (np.maximum(marks, 0) ** 2).sum()
+    # Between a digit and a table, paper is in the minority, but as light as elsewhere.
+    marks = np.minimum(np.abs(paper - small), np.abs(np.median(small) - small)) ** 2
+    return marks[small > paper].sum() > marks[small < paper].sum()
 
 
 def _noise(values):
@@ -144,7 +145,7 @@ def _darkness(ink, noise, n_lines):
     # The level of nearly all strong pixels: the maximum may be a single speck's.
     full = np.percentile(ink[ink > contrast / 2], 95)
     clean = noise <= CLEAN and not n_lines
-    least = max(4 * noise, (FAINT if clean else 0.4) * full)
+    least = max(4 * noise, FAINTEST_CONTRAST / 8 if clean else 0.4 * full)
     return np.clip((ink - least) / (full - least), 0, 1)
 
 

@@ -17,7 +17,7 @@ FORMATS = "PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM"
 HEIC_BRANDS = {b"ftyp" + b for b in (b"heic", b"heix", b"heim", b"mif1", b"msf1")}
 
 # Larger pictures are shrunk first: only 20 pixels will be left in the end.
-LARGEST_SIDE = 560
+LARGEST_SIDE = 320
 SMALLEST_SIDE = 8
 
 # Telephones make photographs of 8192x6144 pixels, of at most 8 bytes in a file. Decoded
@@ -31,7 +31,7 @@ def read_colours(path):
     Returns
     -------
     numpy.ndarray of float64, ``(height, width, 1 or 3)``
-        Between 0 (black) and 255 (white); at most about 560 pixels a side.
+        Between 0 (black) and 255 (white); at most 320 pixels a side.
     """
     try:
         from PIL import Image, ImageOps
@@ -115,7 +115,10 @@ def _colours(image):
 
 
 def _shrunk(image):
-    """As an array, by a whole factor so that no side exceeds LARGEST_SIDE."""
-    factor = -(-max(image.size) // LARGEST_SIDE)
-    values = np.asarray(image.reduce(factor), dtype=np.float64)
+    """As an array, by area averages where a side exceeds LARGEST_SIDE."""
+    from PIL import Image
+
+    scale = min(1, LARGEST_SIDE / max(image.size))
+    size = [max(1, round(n * scale)) for n in image.size]
+    values = np.asarray(image.resize(size, Image.Resampling.BOX), dtype=np.float64)
     return values.reshape(*values.shape[:2], -1)

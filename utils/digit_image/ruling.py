@@ -73,7 +73,7 @@ def _lines(marked, paper):
             rows = start - COLUMNS + shift * columns / (width - 1)
             rows = rows if flip == 1 else height - 1 - rows
             rows = _traced(marked, rows, 3)
-            known = any(np.abs(rows - other).mean() < 3 for other in found)
+            known = (np.abs(rows - found).mean(axis=1) < 3).any() if found else False
             if not known and _from_edge_to_edge(marked, paper, rows):
                 found.append(rows)
     return found
@@ -146,7 +146,7 @@ def _erase(marks, rows):
     """Take a line's usual marks away; ink that is darker, or crosses it, stays."""
     reach = max(2, round(THICKEST * max(marks.shape))) + 1
     strip, places, inside = _strip(marks, rows, reach)
-    usual = _usual(strip)
+    usual = np.median(strip, axis=1, keepdims=True)
     height = usual.mean(axis=(1, 2))
     wide = height > 0.25 * height[reach - 1 : reach + 2].max()
     # As far as the line reaches without a gap, and a pixel more for its soft edge.
@@ -165,17 +165,3 @@ def _erase(marks, rows):
     inside[:first] = inside[last + 1 :] = False
     columns = np.broadcast_to(np.arange(len(rows)), places.shape)
     marks[places[inside], columns[inside]] = np.maximum(rest, 0)[inside]
-
-
-def _usual(strip):
-    """The median of each third of a strip's length around each of its columns."""
-    width = strip.shape[1]
-    middles = np.linspace(0, width, 9)
-    medians = [
-        np.median(strip[:, int(max(0, m - width / 6)) : int(m + width / 6) + 1], axis=1)
-        for m in middles
-    ]
-    # Along a vertical stroke more than a third of a line may be ink.
-    usual = np.minimum(medians, 1.25 * np.median(medians, axis=0))
-    block = np.round(np.arange(width) * 8 / width).astype(int)
-    return usual.swapaxes(0, 1)[:, block]
