@@ -61,7 +61,7 @@ def find_ink(picture: NDArray) -> tuple[NDArray, list[str]]:
     noise = _noise(grey)
     faint = max(4 * noise, FAINTEST_CONTRAST / 4)
     # The page is as light as the paper under most marks; a table's edge is not.
-    level = np.median(paper[grey > faint]) if (grey > faint).any() else paper.max()
+    level = np.median(paper[grey >= min(faint, grey.max())])
     page = np.abs(np.log(paper / level)) < SAME_PAPER
     rest, n_lines = without_ruling(marks, faint, page)
     if n_lines and rest.mean(axis=2).max() < max(FAINTEST_CONTRAST, 6 * noise):
@@ -95,25 +95,14 @@ def _marks(picture):
     """
     if _is_light_on_dark(picture.mean(axis=2)):
         picture = 255 - picture
-    smooth = ndimage.median_filter(picture, (3, 3, 1), mode="nearest")
-    paper = np.maximum(_filled(smooth, THICKEST_STROKE), 32)
+    # The picture goes on beyond its border as it ends there: so a table does.
+    reach = [max(1, round(THICKEST_STROKE * n / 2)) for n in picture.shape[:2]] + [0]
+    paper = np.pad(picture, [(n, n) for n in reach], mode="edge")
+    paper = ndimage.grey_closing(paper, [2 * n + 1 for n in reach])
+    paper = np.maximum(paper[reach[0] : -reach[0], reach[1] : -reach[1]], 32)
     marks = (paper - picture) * (255 / paper)
     # Noise lifts the paper; half of its pixels lie above it.
     return marks - np.median(marks, axis=(0, 1)), paper.mean(axis=2)
-
-
-def _filled(values, fraction):
-    """Closing: dark structures narrower than this fraction of the sides are filled.
-
-    The picture goes on beyond its border as it ends there: so a table does.
-    """
-    around = [(max(1, round(fraction * n / 2)),) * 2 for n in values.shape[:2]]
-    size = [2 * n + 1 for n, _ in around]
-    rest = values.ndim - 2
-    padded = np.pad(values, [*around, *[(0, 0)] * rest], mode="edge")
-    closed = ndimage.grey_closing(padded, (*size, *[1] * rest))
-    (top, _), (left, _) = around
-    return closed[top:-top, left:-left]
 
 
 def _is_light_on_dark(grey):

@@ -17,7 +17,7 @@ FORMATS = "PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM"
 HEIC_BRANDS = {b"ftyp" + b for b in (b"heic", b"heix", b"heim", b"mif1", b"msf1")}
 
 # Larger pictures are shrunk first: only 20 pixels will be left in the end.
-LARGEST_SIDE = 320
+LARGEST_SIDE = 360
 SMALLEST_SIDE = 8
 
 # Telephones make photographs of 8192x6144 pixels, of at most 8 bytes in a file. Decoded
@@ -31,7 +31,7 @@ def read_colours(path):
     Returns
     -------
     numpy.ndarray of float64, ``(height, width, 1 or 3)``
-        Between 0 (black) and 255 (white); at most 320 pixels a side.
+        Between 0 (black) and 255 (white); at most 360 pixels a side.
     """
     try:
         from PIL import Image, ImageOps

@@ -10,11 +10,11 @@ COLUMNS = 256
 # A line may be this fraction of the picture wide, at most; the others are strokes.
 THICKEST = 0.02
 
-# A line is marked on this share of its length, and nearly so on each eighth of it.
+# A line is marked on this share of its length.
 COVERED = 0.7
 
 
-def without_ruling(marks, faint, paper):
+def without_ruling(marks, faint, page):
     """Take lines away that run across the paper, and mend what they cross.
 
     Parameters
@@ -23,7 +23,7 @@ def without_ruling(marks, faint, paper):
         By how much each pixel differs from its paper.
     faint : float
         Fainter marks, as means of the channels, may be noise.
-    paper : numpy.ndarray of bool, ``(height, width)``
+    page : numpy.ndarray of bool, ``(height, width)``
         False where a table is seen, or another light falls.
 
     Returns
@@ -33,20 +33,19 @@ def without_ruling(marks, faint, paper):
         How many lines were found.
     """
     n_lines = 0
-    for turned in (False, True):
-        if turned:
-            marks, paper = marks.swapaxes(0, 1), paper.T
+    for _ in range(2):
         marked = np.clip(marks.mean(axis=2) / faint, 0, 1)
         marked = ndimage.gaussian_filter(marked, 0.5)
-        lines = _lines(ndimage.maximum_filter1d(marked, 3, axis=0), paper)
+        lines = _lines(ndimage.maximum_filter1d(marked, 3, axis=0), page)
         marks = marks.copy()
         for rows in lines:
             _erase(marks, rows)
         n_lines += len(lines)
-    return marks.swapaxes(0, 1), n_lines
+        marks, page = marks.swapaxes(0, 1), page.T
+    return marks, n_lines
 
 
-def _lines(marked, paper):
+def _lines(marked, page):
     """The rows of each line, from the left edge to the right, ``(n, width)``."""
     height, width = marked.shape
     if min(height, width) < 48:
@@ -56,10 +55,7 @@ def _lines(marked, paper):
     columns = np.arange(width)
     some = np.linspace(0, width - 1, COLUMNS).round().astype(int)
     for flip in (1, -1):
-        on, seen = (
-            _line_sums(np.where(paper, m, 0)[::flip, some])
-            for m in (marked, np.ones_like(marked))
-        )
+        on, seen = (_line_sums(m[::flip, some]) for m in (marked, np.ones_like(marked)))
         covered = np.where(seen > 0.4 * COLUMNS, on / np.maximum(seen, 1), 0)
         covered = np.where(covered > COVERED, covered, 0)
         while covered.any():
@@ -73,8 +69,8 @@ def _lines(marked, paper):
             rows = start - COLUMNS + shift * columns / (width - 1)
             rows = rows if flip == 1 else height - 1 - rows
             rows = _traced(marked, rows, 3)
-            known = (np.abs(rows - found).mean(axis=1) < 3).any() if found else False
-            if not known and _from_edge_to_edge(marked, paper, rows):
+            known = len(found) and np.abs(rows - found).mean(axis=1).min() < 3
+            if not known and _ends_with_the_page(marked, page, rows):
                 found.append(rows)
     return found
 
@@ -128,18 +124,14 @@ def _traced(marked, rows, reach):
     return np.round(rows + ndimage.uniform_filter1d(aside, window)).astype(int)
 
 
-def _from_edge_to_edge(marked, paper, rows):
-    inside = (rows >= 0) & (rows < len(marked))
-    rows = np.clip(rows, 0, len(marked) - 1)
-    columns = np.arange(len(rows))
-    where = np.flatnonzero(inside & paper[rows, columns])
-    on = marked[rows, columns][where]
+def _ends_with_the_page(marked, page, rows):
+    """A line is marked where the page begins and where it ends; a stroke is not."""
+    columns = np.flatnonzero((rows >= 0) & (rows < len(marked)))
+    columns = columns[page[rows[columns], columns]]
+    on = marked[rows[columns], columns]
     n = len(on)
-    if n < max(32, 0.3 * len(rows)):
-        return False
-    ends = on[n // 50 : n // 16].mean(), on[::-1][n // 50 : n // 16].mean()
-    parts = [part.mean() for part in np.array_split(on, 8)]
-    return min(ends) > 0.5 and sorted(parts)[1] > 0.5
+    ends = on[n // 50 : n // 16], on[::-1][n // 50 : n // 16]
+    return n >= 32 and min(end.mean() for end in ends) > 0.5
 
 
 def _erase(marks, rows):
