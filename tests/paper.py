@@ -77,47 +77,40 @@ KINDS = {
 def of(rng, colours):
     """One of some colours, a little changed, as fractions of 1."""
     colour = np.array(colours[rng.integers(len(colours))], float)
-    return np.clip(colour + rng.normal(0, 6, 3), 0, 255) / 255
+    return np.float32(np.clip(colour + rng.normal(0, 6, 3), 0, 255) / 255)
 
 
 def stroke(image):
-    """28x28 bytes as a smooth stroke, 560x560, of values around 0.5 at its edge."""
-    large = ndimage.zoom(
-        np.pad(image / 255.0, 2), 20, order=3, grid_mode=True, mode="nearest"
-    )
-    return ndimage.gaussian_filter(large, 8)
+    """28x28 bytes as a smooth stroke, 320x320, of values around 0.5 at its edge."""
+    padded = np.pad(image / np.float32(255), 2)
+    large = ndimage.zoom(padded, 10, order=3, grid_mode=True, mode="nearest")
+    return ndimage.gaussian_filter(large, 4)
 
 
 def picture(images, rng, *, paper=(WHITE, CREAM), pen=PENS["pen"], ruling=(), lines=0,
             margin=False, fine=False, photo=False, noise=1.5, share=(0.25, 0.7),
             shadow=False, table=0):  # fmt: skip
     """Draw digits side by side on a page; `numpy.ndarray` of bytes, ``(h, w, 3)``."""
-    side = int(
-        np.exp(
-            rng.uniform(*np.log([220, 1000] if rng.random() < 0.95 else [1000, 3000]))
-        )
-    )
+    side = int(np.exp(rng.uniform(*np.log([220, 1000]))))
     height, width = (int(side * s) for s in rng.permutation([1, rng.uniform(0.7, 1)]))
     digit = rng.uniform(8, 30)  # mm, as all lengths on the page
     view = digit / rng.uniform(*share)  # the shorter side of the picture
     mm = view / min(height, width)
-    y, x = np.mgrid[:height, :width] * mm
+    y, x = np.mgrid[:height, :width].astype("float32") * mm
     y, x = y - height * mm / 2, x - width * mm / 2
-    if photo:  # turned, tilted and a little bent
-        a, tilt = np.radians(rng.uniform(-6, 6)), rng.uniform(-0.15, 0.15, 2) / view
-        x, y = x * np.cos(a) - y * np.sin(a), x * np.sin(a) + y * np.cos(a)
+    a = np.radians(rng.uniform(-1, 1) * (6 if photo else 1))
+    x, y = x * np.cos(a) - y * np.sin(a), x * np.sin(a) + y * np.cos(a)
+    if photo:  # tilted and a little bent
+        tilt = rng.uniform(-0.15, 0.15, 2) / view
         x, y = (c / (1 + tilt[0] * x + tilt[1] * y) for c in (x, y))
         y = y + rng.uniform(-0.01, 0.01) * x * x / view
-    else:
-        a = np.radians(rng.uniform(-1, 1))
-        x, y = x * np.cos(a) - y * np.sin(a), x * np.sin(a) + y * np.cos(a)
 
     def covered(distance, width):
         return np.clip(0.5 + (width / 2 - np.abs(distance)) / mm, 0, 1) * min(
             1, width / mm
         )
 
-    page = np.ones((height, width, 3)) * of(rng, paper)
+    page = np.ones((height, width, 3), "float32") * of(rng, paper)
     spacing, thick = rng.uniform(4, 12), rng.uniform(0.12, 0.45)
     if lines:
         colour, start = of(rng, ruling), rng.uniform(0, spacing, 2)
@@ -140,13 +133,13 @@ def picture(images, rng, *, paper=(WHITE, CREAM), pen=PENS["pen"], ruling=(), li
     if margin:
         at = place[1] + rng.choice([-1, 1]) * rng.uniform(0.4, 0.9) * digit
         page += covered(x - at, 1.5 * thick)[..., None] * (of(rng, (RED_LINE,)) - page)
-    ink, edge = np.zeros((height, width)), rng.uniform(0.38, 0.55)
-    scale = 20 * 20 / digit  # pixels of the stroke for a millimetre
+    ink, edge = np.zeros_like(x), rng.uniform(0.38, 0.55)
+    scale = 20 * 10 / digit  # pixels of the stroke for a millimetre
     for n, image in enumerate(images):
         shift = place[1] + (n - (len(images) - 1) / 2) * 1.1 * digit
-        at = [(y - place[0]) * scale + 320, (x - shift) * scale + 320]
+        at = [(y - place[0]) * scale + 160, (x - shift) * scale + 160]
         depth = ndimage.map_coordinates(stroke(image), at, order=1)
-        soft = max(0.06, 0.05 * mm * scale)
+        soft = max(0.06, 0.1 * mm * scale)
         ink = np.maximum(ink, np.clip((depth - edge) / soft + 0.5, 0, 1))
     colour = of(rng, pen)
     if rng.random() < 0.5 and colour.sum() < 1.5:  # a transparent pen
@@ -179,7 +172,7 @@ def picture(images, rng, *, paper=(WHITE, CREAM), pen=PENS["pen"], ruling=(), li
         page *= light[..., None] * rng.uniform(0.9, 1, 3)
         page = ndimage.gaussian_filter(page, (rng.uniform(0.3, 1.2),) * 2 + (0,))
         noise *= rng.uniform(1, 4)
-    page = 255 * page + rng.normal(0, 1, page.shape) * noise
+    page = 255 * page + rng.standard_normal(page.shape, "float32") * noise
     return np.clip(page, 0, 255).astype("uint8")
 
 

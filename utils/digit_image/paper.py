@@ -57,12 +57,10 @@ def find_ink(picture: NDArray) -> tuple[NDArray, list[str]]:
     """
     picture = np.asarray(picture, dtype=np.float64)
     marks, paper = _marks(picture.reshape(*picture.shape[:2], -1))
-    grey = marks.mean(axis=2)
-    noise = _noise(grey)
+    noise = _noise(marks.mean(axis=2))
     faint = max(4 * noise, FAINTEST_CONTRAST / 4)
-    # The page is as light as the paper under most marks; a table's edge is not.
-    level = np.median(paper[grey >= min(faint, grey.max())])
-    page = np.abs(np.log(paper / level)) < SAME_PAPER
+    # Most of the picture is the page; a table's edge is lighter or darker.
+    page = np.abs(np.log(paper / np.median(paper))) < SAME_PAPER
     rest, n_lines = without_ruling(marks, faint, page)
     if n_lines and rest.mean(axis=2).max() < max(FAINTEST_CONTRAST, 6 * noise):
         rest, n_lines = marks, 0  # a 1 that fills its picture

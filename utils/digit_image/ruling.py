@@ -4,8 +4,8 @@ import numpy as np
 from scipy import ndimage
 
 # Lines are looked for with this many columns, a power of 2, and at slopes between -1
-# and 1 in such a picture: up to about 25 degrees.
-COLUMNS = 256
+# and 1 in such a picture: up to about 20 degrees.
+COLUMNS = 128
 
 # A line may be this fraction of the picture wide, at most; the others are strokes.
 THICKEST = 0.02
