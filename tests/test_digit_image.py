@@ -177,7 +177,7 @@ def on_a_table(page, sides):
 
 def with_a_smear(page):
     """Faint, from the foot of the 7 to a dot."""
-    page[150:230, 20:215] -= 8
+    page[190:230, 20:215] -= 2
     page[210:214, 30:34] -= 70
     return page
 
