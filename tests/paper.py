@@ -16,28 +16,14 @@ import numpy as np
 from scipy import ndimage
 from scipy.special import softmax
 
-WHITE, CREAM, GREY, KRAFT = (
-    (250, 250, 248),
-    (247, 240, 222),
-    (205, 205, 200),
-    (196, 164, 120),
-)
-BLACKBOARD, NAVY = (38, 48, 44), (30, 38, 70)
-BLACK, BLUE, NAVY_INK, RED, GREEN = (
-    (25, 25, 28),
-    (35, 60, 160),
-    (22, 30, 90),
-    (190, 30, 45),
-    (20, 110, 60),
-)
-PENCIL, CHALK, GEL = (105, 105, 110), (235, 235, 225), (240, 225, 120)
+WHITE, CREAM, GREY = (250, 250, 248), (247, 240, 222), (205, 205, 200)
+KRAFT, BLACKBOARD, NAVY = (196, 164, 120), (38, 48, 44), (30, 38, 70)
+BLACK, BLUE, NAVY_INK = (25, 25, 28), (35, 60, 160), (22, 30, 90)
+RED, GREEN, PENCIL = (190, 30, 45), (20, 110, 60), (105, 105, 110)
+CHALK, GEL = (235, 235, 225), (240, 225, 120)
 PALE_BLUE, SKY, GREY_LINE = (170, 200, 235), (110, 160, 220), (185, 185, 190)
-GREEN_LINE, ORANGE_LINE, RED_LINE, WHITE_LINE = (
-    (140, 200, 165),
-    (240, 190, 150),
-    (225, 110, 120),
-    (150, 160, 165),
-)
+GREEN_LINE, ORANGE_LINE, RED_LINE = (140, 200, 165), (240, 190, 150), (225, 110, 120)
+WOOD = (120, 80, 50), (70, 50, 40), (90, 95, 100), (170, 130, 90), (35, 35, 38)
 
 # Paper, pens and ruling: colours to choose from. `lines`: across, or also down.
 PENS = {"pen": (BLACK, BLUE, NAVY_INK, RED, GREEN)}
@@ -147,10 +133,7 @@ def picture(images, rng, *, paper=(WHITE, CREAM), pen=PENS["pen"], ruling=(), li
     else:
         page += ink[..., None] * (colour - page)
     if table:
-        wood = of(
-            rng,
-            ((120, 80, 50), (70, 50, 40), (90, 95, 100), (170, 130, 90), (35, 35, 38)),
-        )
+        wood = of(rng, WOOD)
         grain = 1 + 0.1 * np.sin(x / view * 90 + 3 * np.sin(y / view * 9))
         ends = [height * mm / 2, width * mm / 2]
         for edge in rng.permutation(4)[:table]:

@@ -131,6 +131,7 @@ def _darkness(ink, noise, n_lines):
         )
     # The level of nearly all strong pixels: the maximum may be a single speck's.
     full = np.percentile(ink[ink > contrast / 2], 95)
+    # Around clean strokes JPEG leaves a fringe, which may lead from a digit to a dot.
     clean = noise <= CLEAN and not n_lines
     least = max(4 * noise, FAINTEST_CONTRAST / 8 if clean else 0.4 * full)
     return np.clip((ink - least) / (full - least), 0, 1)

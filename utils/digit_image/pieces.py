@@ -33,7 +33,8 @@ def choose_digit(ink):
     main = np.argmax(np.where(at_border, held / 10, held))
     pieces = np.flatnonzero((held > LEAST_INK * held[main]) & ~at_border)
     pieces = pieces[(pieces > 0) & (pieces != main)]
-    boxes = dict(zip(pieces, _boxes(labels, pieces), strict=True))
+    boxes = ndimage.find_objects(labels)
+    boxes = {piece: boxes[piece - 1] for piece in pieces}
     digit, others = labels == main, 0
     while boxes:
         [[rows, columns]] = ndimage.find_objects(digit.astype(int))
@@ -61,8 +62,3 @@ def choose_digit(ink):
     if max(ink[[0, -1]].max(), ink[:, [0, -1]].max()) > 0.5:
         doubts.append("the ink runs out of the picture")
     return ink, doubts
-
-
-def _boxes(labels, pieces):
-    boxes = ndimage.find_objects(labels)
-    return [boxes[piece - 1] for piece in pieces]

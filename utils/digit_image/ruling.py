@@ -54,16 +54,14 @@ def _lines(marked, page):
     found = []
     columns = np.arange(width)
     some = np.linspace(0, width - 1, COLUMNS).round().astype(int)
+    seen = _line_sums(np.ones((height, COLUMNS)))
     for flip in (1, -1):
-        on, seen = (_line_sums(m[::flip, some]) for m in (marked, np.ones_like(marked)))
-        covered = np.where(seen > 0.4 * COLUMNS, on / np.maximum(seen, 1), 0)
+        covered = _line_sums(marked[::flip, some]) / np.maximum(seen, 0.4 * COLUMNS)
         covered = np.where(covered > COVERED, covered, 0)
         while covered.any():
             shift, start = np.unravel_index(covered.argmax(), covered.shape)
             # Each line is near its best estimate many times over.
-            for s in range(
-                max(0, shift - 2 * reach), min(COLUMNS, shift + 2 * reach + 1)
-            ):
+            for s in range(COLUMNS)[max(0, shift - 2 * reach) : shift + 2 * reach + 1]:
                 a, b = sorted((start, start + shift - s))
                 covered[s, max(0, a - 2) : b + 3] = 0
             rows = start - COLUMNS + shift * columns / (width - 1)
@@ -118,9 +116,7 @@ def _traced(marked, rows, reach):
     window = max(9, marked.shape[1] // 8)
     strip = ndimage.uniform_filter1d(np.where(inside, strip, 0), window, axis=1)
     weight = np.maximum(strip - 0.9 * strip.max(axis=0), 1e-9)
-    aside = (weight * np.arange(-reach, reach + 1)[:, None]).sum(axis=0) / weight.sum(
-        axis=0
-    )
+    aside = np.arange(-reach, reach + 1) @ weight / weight.sum(axis=0)
     return np.round(rows + ndimage.uniform_filter1d(aside, window)).astype(int)
 
 
