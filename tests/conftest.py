@@ -7,8 +7,9 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-# Tests run beside each other, and OpenBLAS' threads would spin for each other's turn.
+# Tests run beside each other, and threads would spin for each other's turn.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import numpy as np
 import processes

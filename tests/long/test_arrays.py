@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 from conftest import REPOSITORY
-from cut_off import TRAININGS, in_folder
+from cut_off import in_folder
 from test_arrays import (
     check_resumed_on_arrays,
     standardised,
@@ -19,9 +19,10 @@ from utils.training import model_file
 __all__ = ["test_training_is_that_of_a_file"]
 
 
-@pytest.fixture(params=TRAININGS)
-def script(request):
-    return request.param
+@pytest.fixture
+def script():
+    """The script of the tests that are imported."""
+    return "cg"
 
 
 def test_resumed_run_is_the_unbroken_one(

@@ -22,6 +22,7 @@ from utils.errors import CheckpointError
 __all__ = ["script", "test_resumed_run_is_the_unbroken_one"]
 
 PAGE = (REPOSITORY / "docs" / "changing.md").read_text(encoding="utf-8")
+ARRAYS, LOADING = re.findall(r"^```python\n(.*?)^```$", PAGE, re.M | re.S)
 # For each console of the page, its script, options, and the errors printed at its end.
 RUNS = re.findall(
     r"^\$ python (\w+)\.py(.*)\n(?:.*\n)*?.*best validation score of ([0-9.]+) %,"
@@ -45,7 +46,9 @@ def test_checkpoint_of_another_training_is_refused(script, tiny_npz):
             resumes(resume="run.ckpt")
 
 
-def test_gradient_is_that_of_finite_differences(script, tiny_npz, monkeypatch):
+def test_gradient_is_that_of_finite_differences(
+    script, tiny_npz, monkeypatch, by_python
+):
     """Of the very expressions that the script differentiates, at a random point."""
     monkeypatch.setattr(pytensor.config, "floatX", "float64")
     taken, grad = [], T.grad
@@ -117,24 +120,20 @@ def test_own_model_is_predicted_and_shown(write_script, run, tiny_npz, tmp_path)
     assert "<h1>MLP on tiny.npz</h1>" in page
 
     printed = run(mlp, "--predict", "--dataset", tiny_npz, status=0).stdout
-    program = f"import mlp; mlp.predict(dataset={str(tiny_npz)!r})"
-    assert run("-c", program, status=0).stdout == printed
     refused = run(SGD, "--predict", "--dataset", tiny_npz, status=1)
     assert "found one of 'MLP' that 'mlp.py' saved: predict with" in refused.stderr
-
-
-def test_programs_of_the_page(write_script, run, tiny_npz):
-    arrays, loading = re.findall(r"^```python\n(.*?)^```$", PAGE, re.M | re.S)
-    load = (
-        "import numpy as np\nfile = np.load('tiny.npz')\nx, y = ("
-        "np.concatenate([file[n + '_train'], file[n + '_test']]) for n in 'xy')\n"
-    )
-    shown = "print(result.model, len(result.history) > 1)"
-    printed = run("-c", f"{load}{arrays}{shown}", status=0).stdout
-    assert printed.endswith("best_model.pkl True\n")
-    run(write_script("A hidden layer", "mlp"), *TINY, tiny_npz, status=0)
     shown = "print(classifier.metadata['epoch'] > 0, type(classifier).__name__)"
-    assert run("-c", f"{loading}{shown}", status=0).stdout == "True MLP\n"
+    program = f"import mlp; mlp.predict(dataset={str(tiny_npz)!r})\n{LOADING}{shown}"
+    assert run("-c", program, status=0).stdout == f"{printed}True MLP\n"
+
+
+def test_arrays_of_the_page(tiny_set, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    xs, ys = ([tiny_set[f"{n}_{part}"] for part in ("train", "test")] for n in "xy")
+    session = {"x": np.concatenate(xs), "y": np.concatenate(ys)}
+    exec(ARRAYS, session)
+    assert session["result"].model == "best_model.pkl"
+    assert len(session["result"].history) > 1
 
 
 def test_every_change_has_a_console():

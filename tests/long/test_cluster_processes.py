@@ -111,7 +111,7 @@ def assert_gone(processes):
 
 def test_killed_worker_and_number_of_workers_change_no_bit(train, folder):
     runs = []
-    for name, workers, kills in ("one", 1, 0), ("two", 2, 0), ("killed", 2, 1):
+    for name, workers, kills in ("one", 1, 0), ("killed", 2, 1):
         model = folder / f"{name}.pkl"
         arguments = ["--workers", workers, "--shards", 4, "--model", model]
         run = train(*arguments, n_epochs=150)
@@ -129,7 +129,7 @@ def test_killed_worker_and_number_of_workers_change_no_bit(train, folder):
             for e in errors
         )
         runs.append((lines + output, model.read_bytes()))
-    assert runs[0] == runs[1] == runs[2]
+    assert runs[0] == runs[1]
 
 
 @pytest.mark.parametrize(

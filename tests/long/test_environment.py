@@ -61,8 +61,8 @@ def test_no_compiler_that_works(run, tmp_path, tiny_npz, compiler):
 @pytest.mark.parametrize(
     "python, script, backend",
     [
-        (["-OO"], SGD, "auto"),
-        (["-OO"], CG, "numba"),
+        (["-OO"], SGD, "numba"),
+        (["-OO"], CG, "auto"),
         # With the default backend, that of closed streams.
         (["-W", "error"], SGD, "numba"),
     ],
@@ -138,12 +138,10 @@ def test_names_with_spaces_and_letters_beyond_ascii(run, tmp_path, tiny_npz):
     environment = {"PYTENSOR_FLAGS": f"base_compiledir={place / 'compile cache'}"}
     environment |= {"HOME": place, "LOGREG_CACHE": place / "cache"}
     files = ["--model", "модель 1.pkl", "--checkpoint", "ein Lauf.ckpt"]
-    for script in SCRIPTS:
-        arguments = [*TINY, dataset, *files]
-        run(copy / script, *arguments, environment=environment, cwd=place, status=0)
-        assert (place / "модель 1.pkl").is_file()
-        resume = copy / script, "--resume", "ein Lauf.ckpt", "--n-epochs", "3"
-        run(*resume, environment=environment, cwd=place, status=0)
+    commands = [[copy / script, *TINY, dataset, *files] for script in SCRIPTS]
+    commands += [[copy / CG, "--resume", "ein Lauf.ckpt", "--n-epochs", "3"]]
+    for command in commands:
+        run(*command, environment=environment, cwd=place, status=0)
         (place / "модель 1.pkl").unlink()
 
 
