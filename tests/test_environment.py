@@ -11,6 +11,8 @@ from conftest import needs_posix
 from processes import CG, SGD, TINY, error_line
 
 ASCII_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+# Without a compiler, for which PyTensor would compile its own modules as well.
+NO_COMPILER = {"PYTENSOR_FLAGS": "cxx="}
 NO_FLAGS = {"PYTENSOR_FLAGS": None, "XDG_CACHE_HOME": None, "LOGREG_CACHE": None}
 
 
@@ -46,7 +48,8 @@ def test_home_that_cannot_be_found(run, tmp_path, temporary):
         "import pwd\ndef getpwuid(uid): raise KeyError(uid)\npwd.getpwuid = getpwuid\n"
     )
     unknown = dict.fromkeys(("HOME", "USER", "LOGNAME"))
-    environment = NO_FLAGS | unknown | {"PYTHONPATH": tmp_path, "TMPDIR": temporary}
+    environment = NO_FLAGS | NO_COMPILER | unknown | {"TMPDIR": temporary}
+    environment |= {"PYTHONPATH": tmp_path}
     finished = run(CG, "--dataset", "missing", environment=environment)
     assert_notice(finished, temporary, os.devnull)
     _, error = finished.stderr.splitlines()

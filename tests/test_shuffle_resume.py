@@ -33,14 +33,9 @@ def test_resumed_run_is_the_unbroken_one(length, train, tmp_path, capsys):
     check_resumed(functools.partial(sgd, *train.args, **settings), sgd, 16, capsys)
 
 
-def test_more_steps_continue_where_the_run_ended(train):
-    train(shuffle=2, n_steps=11, checkpoint="run.ckpt")
-    resume(n_steps=21)
-    train(shuffle=2, n_steps=21, model="unbroken.pkl")
-    assert saved("best_model.pkl") == saved("unbroken.pkl")
-
-
-def test_finished_run_tells_its_result_again(train, capsys):
+def test_finished_run_tells_its_result_again_and_continues_for_more_steps(
+    train, capsys
+):
     train(shuffle=2, n_steps=11, checkpoint="run.ckpt")
     unbroken = output(capsys)
     resume()
@@ -49,6 +44,10 @@ def test_finished_run_tells_its_result_again(train, capsys):
     assert result == unbroken[-2]
     assert length.startswith("The code run for 11 steps")
     assert "after step 11 has accuracy" in err
+
+    resume(n_steps=21)
+    train(shuffle=2, n_steps=21, model="unbroken.pkl")
+    assert saved("best_model.pkl") == saved("unbroken.pkl")
 
 
 def test_checkpoint_without_the_options_is_as_it_was(train):
@@ -64,19 +63,24 @@ def test_checkpoint_without_the_options_is_as_it_was(train):
     }
 
 
+PATIENCE = [
+    ({"batch_size": 20}, "batch_size is 20, in the checkpoint 12"),
+    ({"learning_rate": 0.25}, "learning_rate is 0.25, in the checkpoint 0.5"),
+    ({"shuffle": 0}, "shuffle is 0, in the checkpoint None"),
+    ({"n_steps": 30}, "is n_steps, in the checkpoint patience"),
+]
+STEPS = [
+    ({"shuffle": 2}, "shuffle is 2, in the checkpoint 1"),
+    ({"shuffle": None}, "shuffle is None, in the checkpoint 1"),
+    ({"n_epochs": 3}, "is patience, in the checkpoint n_steps"),
+]
+
+
 @pytest.mark.parametrize(
-    "run, change, message",
-    [
-        ({}, {"batch_size": 20}, "batch_size is 20, in the checkpoint 12"),
-        ({}, {"learning_rate": 0.25}, "learning_rate is 0.25, in the checkpoint 0.5"),
-        ({"shuffle": 1}, {"shuffle": 2}, "shuffle is 2, in the checkpoint 1"),
-        ({"shuffle": 1}, {"shuffle": None}, "shuffle is None, in the checkpoint 1"),
-        ({}, {"shuffle": 0}, "shuffle is 0, in the checkpoint None"),
-        ({}, {"n_steps": 30}, "is n_steps, in the checkpoint patience"),
-        ({"n_steps": 20}, {"n_epochs": 3}, "is patience, in the checkpoint n_steps"),
-    ],
+    "run, others", [({}, PATIENCE), ({"shuffle": 1, "n_steps": 20}, STEPS)]
 )
-def test_other_run_is_named(run, change, message, train):
+def test_other_run_is_named(run, others, train):
     cut_off(train, 17, **run)
-    with pytest.raises(CheckpointError, match=f"run.ckpt: .*{message}"):
-        resume(**change)
+    for change, message in others:
+        with pytest.raises(CheckpointError, match=f"run.ckpt: .*{message}"):
+            resume(**change)

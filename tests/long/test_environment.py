@@ -9,6 +9,7 @@ from conftest import needs_compiler, needs_posix
 from processes import CG, REPOSITORY, SCRIPTS, SGD, TINY, error_line, fake_compiler
 from test_environment import (
     ASCII_LOCALE,
+    NO_COMPILER,
     NO_FLAGS,
     assert_c_is_refused,
     assert_notice,
@@ -33,7 +34,7 @@ def test_home_that_is_read_only(run, tmp_path, tiny_npz, read_only, temporary):
 @needs_posix
 def test_home_that_is_a_file(run, tiny_npz, temporary):
     """As far as the dataset; a notice would be told but for --quiet."""
-    environment = NO_FLAGS | {"HOME": tiny_npz, "TMPDIR": temporary}
+    environment = NO_FLAGS | NO_COMPILER | {"HOME": tiny_npz, "TMPDIR": temporary}
     line = error_line(run(SGD, "--dataset", "no", "--quiet", environment=environment))
     assert line.startswith(f"{SGD}: error: no: expected a dataset")
     assert list(temporary.iterdir()) == []
@@ -154,7 +155,7 @@ def test_locale_that_is_not_utf8(run, tmp_path, tiny_npz):
 
 @needs_posix
 def test_compile_cache_that_the_locale_cannot_name(run, tmp_path, temporary):
-    environment = NO_FLAGS | ASCII_LOCALE | {"TMPDIR": temporary}
+    environment = NO_FLAGS | NO_COMPILER | ASCII_LOCALE | {"TMPDIR": temporary}
     finished = run(
         *[SGD, "--dataset", "missing"],
         environment=environment | {"HOME": tmp_path / "größe"},
