@@ -74,15 +74,40 @@ def test_resumed_without_a_patience_rule(tiny_npz, tmp_path, monkeypatch, capsys
     check_resumed(functools.partial(sgd, 0.5, 6, tiny_npz, 10), sgd, MIDDLE, capsys)
 
 
-def test_resume_of_a_finished_run_trains_further(train, name, capsys):
-    train(checkpoint="run.ckpt")
-    capsys.readouterr()
+def test_finished_run_holds_its_history_and_trains_further(train, name, capsys):
+    result = train(checkpoint="run.ckpt")
+    printed = re.findall(r"validation error ([0-9.]+) %", "\n".join(output(capsys)))
+    history = checkpoint_file.read("run.ckpt")["history"]
+    assert [f"{v * 100:f}" for v in history["validation_loss"]] == printed
+    assert history["epoch"].tolist() == [1, 2, 3, 4, 5, 6]
+    assert history["test_score"][-1] == result.test_score
+    assert np.all(np.diff(history["seconds"]) > 0)
+    assert np.all(np.diff(history["cost"])[:2] < 0)
+
     resume(name, n_epochs=9)
     found = output(capsys)
     train(n_epochs=9, model="unbroken.pkl")
     unbroken = output(capsys)
     assert found == unbroken[-len(found) :]
     assert sum("validation error" in line for line in found) == 3
+
+
+def test_other_run_is_named_and_the_same_goes_on(train, name, tmp_path, tiny_npz):
+    """The other script, another dataset of the same shape; the same one elsewhere."""
+    cut_off(train, MIDDLE)
+    before = len(checkpoint_file.read("run.ckpt")["history"]["epoch"])
+    other = {"sgd": "cg", "cg": "sgd"}[name]
+    with pytest.raises(CheckpointError, match="training is .* in the checkpoint"):
+        resume(other)
+    arrays = dict(np.load(tiny_npz))
+    arrays["x_test"][0, 0, 0] ^= 1
+    np.savez(tmp_path / "other.npz", **arrays)
+    with pytest.raises(CheckpointError, match="dataset is other.npz .*checkpoint /.*"):
+        resume(name, **{DATASET[name]: "other.npz"})
+
+    tiny_npz.rename(tmp_path / "moved.npz")
+    assert resume(name, **{DATASET[name]: "moved.npz"}).n_epochs == 6
+    assert len(checkpoint_file.read("run.ckpt")["history"]["epoch"]) == 6 > before
 
 
 def test_resume_takes_the_arguments_of_the_run(train, name, tmp_path):
@@ -97,31 +122,12 @@ def test_resume_takes_the_arguments_of_the_run(train, name, tmp_path):
     assert not (tmp_path / "best_model.pkl").exists()
 
 
-def test_resume_writes_the_same_checkpoint_further(train, name):
-    cut_off(train, MIDDLE)
-    before = len(checkpoint_file.read("run.ckpt")["history"]["epoch"])
-    resume(name)
-    assert len(checkpoint_file.read("run.ckpt")["history"]["epoch"]) == 6 > before
-
-
 def test_best_model_is_written_again(train, name, tmp_path):
     cut_off(train, 59)
     best = saved("best_model.pkl")
     (tmp_path / "best_model.pkl").unlink()
     resume(name, n_epochs=1)
     assert saved("best_model.pkl") == best
-
-
-def test_checkpoint_holds_the_history(train, name, capsys):
-    result = train(checkpoint="run.ckpt")
-    lines = output(capsys)
-    printed = re.findall(r"validation error ([0-9.]+) %", "\n".join(lines))
-    history = checkpoint_file.read("run.ckpt")["history"]
-    assert [f"{v * 100:f}" for v in history["validation_loss"]] == printed
-    assert history["epoch"].tolist() == [1, 2, 3, 4, 5, 6]
-    assert history["test_score"][-1] == result.test_score
-    assert np.all(np.diff(history["seconds"]) > 0)
-    assert np.all(np.diff(history["cost"])[:2] < 0)
 
 
 @needs_compiler
@@ -133,34 +139,12 @@ def test_backend_may_change(train, name):
     assert found.best_validation_loss == expected.best_validation_loss
 
 
-def test_other_dataset_of_the_same_shape_is_named(train, name, tmp_path, tiny_npz):
-    cut_off(train, MIDDLE)
-    arrays = dict(np.load(tiny_npz))
-    arrays["x_test"][0, 0, 0] ^= 1
-    np.savez(tmp_path / "other.npz", **arrays)
-    with pytest.raises(CheckpointError, match="dataset is other.npz .*checkpoint /.*"):
-        resume(name, **{DATASET[name]: "other.npz"})
-
-
-def test_same_dataset_in_another_place(train, name, tmp_path, tiny_npz):
-    cut_off(train, MIDDLE)
-    tiny_npz.rename(tmp_path / "moved.npz")
-    assert resume(name, **{DATASET[name]: "moved.npz"}).n_epochs == 6
-
-
 def test_other_floatX_is_named(train):
     with pytensor.config.change_flags(floatX="float32"):
         cut_off(train, MIDDLE)
     with pytensor.config.change_flags(floatX="float64"):
         with pytest.raises(CheckpointError, match="floatX is float64, .* float32"):
             resume("sgd")
-
-
-def test_checkpoint_of_the_other_script_is_named(train, name):
-    cut_off(train, MIDDLE)
-    other = {"sgd": "cg", "cg": "sgd"}[name]
-    with pytest.raises(CheckpointError, match="training is .* in the checkpoint"):
-        resume(other)
 
 
 def test_integers_of_numpy_count_on(tiny_npz, tmp_path, by_python):

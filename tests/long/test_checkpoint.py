@@ -9,13 +9,9 @@ from cut_off import MIDDLE, check_resumed, cut_off, in_folder, resume
 from test_checkpoint import (  # noqa: F401
     test_backend_may_change,
     test_best_model_is_written_again,
-    test_checkpoint_holds_the_history,
-    test_checkpoint_of_the_other_script_is_named,
-    test_other_dataset_of_the_same_shape_is_named,
-    test_resume_of_a_finished_run_trains_further,
+    test_finished_run_holds_its_history_and_trains_further,
+    test_other_run_is_named_and_the_same_goes_on,
     test_resume_takes_the_arguments_of_the_run,
-    test_resume_writes_the_same_checkpoint_further,
-    test_same_dataset_in_another_place,
     train,
 )
 
