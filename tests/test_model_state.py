@@ -12,6 +12,8 @@ from logistic_sgd import LogisticRegression
 from utils.training import model_file, model_state
 from utils.training.model_file import ModelFileError
 
+pytestmark = pytest.mark.usefixtures("by_python")  # also for graphs within the graph
+
 
 class Layered:
     """What the tutorials' classes have, and no more; `scale` is no attribute."""

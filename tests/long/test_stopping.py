@@ -18,14 +18,13 @@ from utils.training import checkpoint_file
 
 __all__ = ["train"]
 
-SCRIPTS = ["logistic_sgd", "logistic_cg"]
-
 
 @pytest.mark.parametrize(
     "script, name, status",
     [("logistic_sgd", "SIGINT", 130), ("logistic_cg", "SIGTERM", 143)],
 )
 def test_stopped_run_goes_on_as_the_unbroken(train, tmp_path, script, name, status):
+    """So does one from whose 55th minibatch on no file may grow beyond 100 bytes."""
     unbroken = lines(train(script, *TINY))
     expected = parameters(tmp_path)
     printed = stopped_in_the_sixth_epoch(train, script, name, status)
@@ -33,6 +32,26 @@ def test_stopped_run_goes_on_as_the_unbroken(train, tmp_path, script, name, stat
     resumed = train(script, "--resume", "run.ckpt", status=0)
     assert printed + lines(resumed) == unbroken
     assert parameters(tmp_path) == expected
+
+    (tmp_path / "run.ckpt").unlink()
+    limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))"
+    finished = train(
+        *[script, *TINY, *CHECKPOINT, "--quiet"],
+        at_minibatch=f"if count == 55: self.monitor.files.wait(); {limit}",
+        status=1,
+    )
+    assert lines(finished) == unbroken
+    *_, line = finished.stderr.splitlines()
+    assert re.match(
+        rf"{script}.py: error: .*: cannot be written \(File too large", line
+    )
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"best_model.pkl", "run.ckpt", "tiny.npz"}
+    kept = checkpoint_file.read(tmp_path / "run.ckpt")
+    assert 1 <= len(kept["history"]["epoch"]) < 6
+
+    resumed = train(script, "--resume", "run.ckpt", status=0)
+    assert lines(resumed) == unbroken[-len(lines(resumed)) :]
 
 
 def test_stopped_before_a_checkpoint(train, tmp_path):
@@ -54,30 +73,6 @@ def test_signal_that_was_ignored_stays_so(train):
         status=0,
     )
     assert lines(finished)[-1].startswith("The code run for 6 epochs")
-
-
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_disk_full_in_the_middle_keeps_file_and_result(train, tmp_path, script):
-    """From the 55th minibatch on no file may grow beyond 100 bytes."""
-    unbroken = lines(train(script, *TINY))
-    limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))"
-    finished = train(
-        *[script, *TINY, *CHECKPOINT, "--quiet"],
-        at_minibatch=f"if count == 55: self.monitor.files.wait(); {limit}",
-        status=1,
-    )
-    assert lines(finished) == unbroken
-    *_, line = finished.stderr.splitlines()
-    assert re.match(
-        rf"{script}.py: error: .*: cannot be written \(File too large", line
-    )
-    names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"best_model.pkl", "run.ckpt", "tiny.npz"}
-    kept = checkpoint_file.read(tmp_path / "run.ckpt")
-    assert 1 <= len(kept["history"]["epoch"]) < 6
-
-    resumed = train(script, "--resume", "run.ckpt", status=0)
-    assert lines(resumed) == unbroken[-len(lines(resumed)) :]
 
 
 @pytest.mark.parametrize(
