@@ -138,8 +138,9 @@ def test_experiments_print_what_is_shown(page):
     for block, after in itertools.pairwise([*blocks(page), None]):
         if block.info == "python try it":
             # To compile a graph as it was written, node by node, takes long.
-            cxx = "" if any('Mode("vm"' in line for line in block.lines) else config.cxx
-            with config.change_flags(cxx=cxx):
+            written = any('Mode("vm"' in line for line in block.lines)
+            python = {"cxx": "", "linker": "py"} if written else {}
+            with config.change_flags(**python):
                 printed = run_block(block, session)
             assert printed == (after.lines if after.info == "text" else []), block
 
