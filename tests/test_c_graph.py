@@ -169,10 +169,7 @@ def test_gradient_by_the_slices_of_a_vector_is_joined():
 FROM_3, TO_3 = slice(3, None), slice(3)
 NEAR_MISSES = {
     "not zeros": (lambda a, b: inc(T.ones(5), TO_3, a, FROM_3, b), 1 + AB),
-    "a gap": (
-        lambda a, b: inc(T.zeros(6), TO_3, a, slice(4, None), b),
-        [*A, 0, *B],
-    ),
+    "a gap": (lambda a, b: inc(T.zeros(6), TO_3, a, slice(4, None), b), [*A, 0, *B]),
     "an overlap": (
         lambda a, b: inc(T.zeros(4), TO_3, a, slice(2, None), b),
         [*A, 0] + np.array([0, 0, *B]),

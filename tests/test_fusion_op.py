@@ -16,8 +16,7 @@ N = [1, 2, 3, 5, 19, 20, 21, 59, 60, 61, 600, 601]
 
 each_precision = pytest.mark.parametrize("dtype", TOLERANCES)
 each_code = pytest.mark.parametrize(
-    "linker, dtype",
-    [("c", "float32"), ("c", "float64"), ("py", "float64")],
+    "linker, dtype", [("c", "float32"), ("c", "float64"), ("py", "float64")]
 )
 
 

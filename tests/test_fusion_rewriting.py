@@ -151,10 +151,7 @@ FORMS = {
         lambda m: (m.picked / -m.other.shape[0].astype(m.x.dtype)).mean(),
         lambda loss, W: loss / N,
     ),
-    "log of picked": (
-        lambda m: -pt.log(m.p[m.rows, m.y]).mean(),
-        lambda loss, W: loss,
-    ),
+    "log of picked": (lambda m: -pt.log(m.p[m.rows, m.y]).mean(), lambda loss, W: loss),
     "sum of log of picked": (
         lambda m: -pt.log(m.p[m.rows, m.y]).sum(),
         lambda loss, W: N * loss,

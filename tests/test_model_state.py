@@ -159,11 +159,7 @@ def test_parts_out_of_place_are_refused(path, part, value):
         ("metadata", {"versions": []}, "'versions' no run has"),
         ("arguments", {"n_hidden": 2**20}, "text and numbers up to 65536"),
         ("arguments", {"n_hidden": [5, 2**20]}, "text and numbers up to 65536"),
-        (
-            "params",
-            [np.zeros((4, 5)), np.zeros((5, 3)), np.zeros(3)],
-            "32 .* float64",
-        ),
+        ("params", [np.zeros((4, 5)), np.zeros((5, 3)), np.zeros(3)], "32 .* float64"),
     ],
 )
 def test_parts_that_contradict_each_other_are_refused(path, part, changed, found):

@@ -118,8 +118,7 @@ def test_bar_quiet_run_interrupt_and_resumed(notebook, tmp_path):
     assert quiet.results == whole.results
 
     stopped = notebook.execute(
-        "result = train(checkpoint='run.ckpt', monitor=Slow())",
-        interrupt_at="run.ckpt",
+        "result = train(checkpoint='run.ckpt', monitor=Slow())", interrupt_at="run.ckpt"
     )
     assert (stopped.errors, stopped.text["stderr"]) == ([], "")
     assert stopped.lines[-1].startswith("stopped by SIGINT in epoch ")
