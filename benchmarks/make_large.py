@@ -136,7 +136,7 @@ def main(arguments=None):
     dataset = options.dataset
     try:
         if dataset is None:
-            dataset = datasets.find_mnist()
+            dataset = datasets.find(datasets.MNIST)
     except datasets.MnistUnavailableError as error:
         print(f"{error} Taking digits instead.", file=sys.stderr)
         dataset = "digits"

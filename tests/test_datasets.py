@@ -135,17 +135,17 @@ def test_find_mnist_in_order(tmp_path, monkeypatch):
     elsewhere = tmp_path / "elsewhere"
     monkeypatch.setenv("LOGREG_DATA", str(elsewhere))
     write_idx(elsewhere, ARRAYS.values(), ".gz")
-    assert Path(datasets.find_mnist(offline=True)) == elsewhere
+    assert Path(datasets.find(datasets.MNIST, offline=True)) == elsewhere
     for folder in ("elsewhere", "data", "here"):
         path = write_pickle(tmp_path / folder / "mnist.pkl.gz", pairs())
-        assert Path(datasets.find_mnist(offline=True)) == path
+        assert Path(datasets.find(datasets.MNIST, offline=True)) == path
     assert load("mnist.pkl.gz")[0][0].shape == (6, 4)
 
 
 def test_find_mnist_in_cache(tmp_path):
     (tmp_path / "cache").mkdir()
     path = write_pickle(tmp_path / "cache" / "mnist" / "mnist.pkl.gz", pairs())
-    assert Path(datasets.find_mnist(offline=True)) == path
+    assert Path(datasets.find(datasets.MNIST, offline=True)) == path
 
 
 def test_find_mnist_names_every_place(tmp_path, monkeypatch):
@@ -169,7 +169,7 @@ def test_find_mnist_without_home(monkeypatch):
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)
     with pytest.raises(MnistUnavailableError, match="set LOGREG_CACHE"):
-        datasets.find_mnist()
+        datasets.find(datasets.MNIST)
 
 
 def test_load_imports_only_what_it_uses(run, tmp_path):

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from utils.datasets import MnistUnavailableError, download, find, find_mnist, published
+from utils.datasets import MnistUnavailableError, download, find, published
 from utils.errors import DatasetError
 
 CONTENTS = {
@@ -125,20 +125,22 @@ def downloaded(tmp_path, name="mnist"):
 def test_download_whole_set(tmp_path, server, monkeypatch, capsys):
     (mirror,) = use_mirrors(monkeypatch, server, "good")
     lines = []
-    assert find_mnist(notify=lines.append) == str(tmp_path / "cache" / "mnist")
+    assert find("mnist.pkl.gz", notify=lines.append) == str(
+        tmp_path / "cache" / "mnist"
+    )
     assert downloaded(tmp_path) == CONTENTS
     assert len(lines) == 4 and all(mirror in line for line in lines)
     # The terminal alone gets a progress bar.
     assert capsys.readouterr() == ("", "")
     server.seen.clear()
-    find_mnist()
+    find("mnist.pkl.gz")
     assert server.seen == []
 
 
 @pytest.mark.parametrize("fault", ["hash", "all_404"])
 def test_download_next_mirror_is_tried(tmp_path, server, monkeypatch, fault):
     use_mirrors(monkeypatch, server, fault, "good")
-    find_mnist()
+    find("mnist.pkl.gz")
     assert downloaded(tmp_path) == CONTENTS
 
 
@@ -159,7 +161,7 @@ REASONS = {
 def test_download_failure_names_addresses(tmp_path, server, monkeypatch, fault):
     mirrors = use_mirrors(monkeypatch, server, fault, f"all_{fault}")
     with pytest.raises(MnistUnavailableError, match=f"(?i){REASONS[fault]}") as caught:
-        find_mnist()
+        find("mnist.pkl.gz")
     for mirror in mirrors:
         assert mirror in str(caught.value)
     # Nothing but right files under their names: no wrong and no temporary ones.
@@ -176,7 +178,7 @@ def test_download_without_network_is_told_soon(monkeypatch):
     monkeypatch.setattr(download, "PROBE_SECONDS", 0.5)
     start = time.monotonic()
     with pytest.raises(MnistUnavailableError, match="no answer within 0.5 s") as caught:
-        find_mnist()
+        find("mnist.pkl.gz")
     assert time.monotonic() - start < 15
     for mirror in published._SETS["mnist.pkl.gz"].mirrors:
         assert mirror in str(caught.value)
@@ -184,10 +186,10 @@ def test_download_without_network_is_told_soon(monkeypatch):
 
 def test_download_replaces_a_damaged_file(tmp_path, server, monkeypatch):
     use_mirrors(monkeypatch, server, "good")
-    find_mnist()
+    find("mnist.pkl.gz")
     path = tmp_path / "cache" / "mnist" / "train-labels-idx1-ubyte.gz"
     path.write_bytes(path.read_bytes()[:-1] + b"?")
-    find_mnist()
+    find("mnist.pkl.gz")
     assert downloaded(tmp_path) == CONTENTS
 
 
@@ -195,7 +197,7 @@ def test_download_folder_that_cannot_be_made(tmp_path, server, monkeypatch):
     use_mirrors(monkeypatch, server, "good")
     (tmp_path / "cache").write_bytes(b"")
     with pytest.raises(MnistUnavailableError, match="set LOGREG_CACHE"):
-        find_mnist()
+        find("mnist.pkl.gz")
     assert server.seen == []
 
 
@@ -203,16 +205,16 @@ def test_download_slow_server(server, monkeypatch):
     use_mirrors(monkeypatch, server, "good")
     monkeypatch.setattr(download, "GRACE_SECONDS", -1000.0)
     with pytest.raises(MnistUnavailableError, match="slower than"):
-        find_mnist()
+        find("mnist.pkl.gz")
 
 
 def test_download_two_processes_at_once(start, tmp_path, server):
     program = (
-        "import dataclasses; from utils.datasets import find_mnist, published; "
+        "import dataclasses; from utils.datasets import find, published; "
         "sets = published._SETS; "
         "sets['mnist.pkl.gz'] = dataclasses.replace(sets['mnist.pkl.gz'], "
         f"mirrors=({server.url + 'good/'!r},), pinned={pinned(CONTENTS, 'sha256')!r}); "
-        "print(find_mnist())"
+        "print(find('mnist.pkl.gz'))"
     )
     told = f"{tmp_path / 'cache' / 'mnist'}\n", ""
     for run in [start("-c", program) for _ in range(2)]:
@@ -233,7 +235,7 @@ def test_download_fashion_mnist(tmp_path, server, monkeypatch):
     assert find("fashion_mnist", notify=lines.append) == str(folder)
     assert downloaded(tmp_path, "fashion_mnist") == CHANGED
     use_mirrors(monkeypatch, server, "good")
-    assert find_mnist() == str(tmp_path / "cache" / "mnist")
+    assert find("mnist.pkl.gz") == str(tmp_path / "cache" / "mnist")
     assert downloaded(tmp_path) == CONTENTS
     assert downloaded(tmp_path, "fashion_mnist") == CHANGED
 
@@ -252,7 +254,7 @@ def test_fashion_mnist_and_mnist_are_never_mixed_up(tmp_path, monkeypatch, place
     write(folder, CHANGED)
     assert (tmp_path / find("fashion_mnist", offline=True)) == folder
     with pytest.raises(MnistUnavailableError):
-        find_mnist(offline=True)
+        find("mnist.pkl.gz", offline=True)
     for name, content in CONTENTS.items():
         (folder / name).write_bytes(content)
     with pytest.raises(DatasetError) as caught:
@@ -261,7 +263,7 @@ def test_fashion_mnist_and_mnist_are_never_mixed_up(tmp_path, monkeypatch, place
     assert error.startswith("Fashion-MNIST is not in ") and "\n" not in error
     assert str(folder) in error and "LOGREG_DATA" in error
     if place == "chosen":
-        assert find_mnist(offline=True) == str(folder)
+        assert find("mnist.pkl.gz", offline=True) == str(folder)
 
 
 def test_fashion_mnist_record(monkeypatch):

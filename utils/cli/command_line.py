@@ -64,7 +64,7 @@ def training_arguments(options, dataset="dataset"):
 def default_dataset(notify):
     """MNIST where it can be had; otherwise `digits`, and two lines that say so."""
     try:
-        datasets.find_mnist(notify=notify)
+        datasets.find(datasets.MNIST, notify=notify)
     except datasets.MnistUnavailableError as error:
         notify(f"{error}")
         notify(

@@ -12,7 +12,7 @@ from . import arrays, digits, formats, published
 from .arrays import are_arrays, as_array, name_arrays
 from .fingerprint import fingerprint
 from .mapping import read_ahead
-from .published import MNIST, class_names, find, find_mnist, published_name
+from .published import MNIST, class_names, find, published_name
 from .splits import bytes_or_floats, check, scale, whole_256ths
 from .streams import reading
 
@@ -25,7 +25,6 @@ __all__ = [
     "bytes_or_floats",
     "class_names",
     "find",
-    "find_mnist",
     "fingerprint",
     "load",
     "name_arrays",

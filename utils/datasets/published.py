@@ -86,13 +86,6 @@ def folders(name):
     return [place and os.path.expanduser(place) for place in places]
 
 
-def find_mnist(
-    offline: bool = False, notify: Callable[[str], object] | None = None
-) -> str:
-    """Find the files that the bare name ``mnist.pkl.gz`` stands for; see `find`."""
-    return find(MNIST, offline, notify)
-
-
 def find(
     name: str, offline: bool = False, notify: Callable[[str], object] | None = None
 ) -> str:
