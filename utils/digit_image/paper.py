@@ -104,7 +104,7 @@ def _marks(picture):
 
 
 def _is_light_on_dark(grey):
-    """Whether ink is light: there is less of it around it than of its paper."""
+    """Return True where the ink is light: around ink there is mostly paper."""
     small = paper = area_average(grey, *(min(n, 64) for n in grey.shape))
     for axis in (0, 1):
         size = [1, 1]
